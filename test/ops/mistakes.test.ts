@@ -31,6 +31,24 @@ test.each([
   expect([code, err]).toEqual([2, `${message}\nSee: llm-gateway ${args[0]} --help\n`])
 })
 
+const HOSTILE = 'x\u001b]0;title\u0007\u009b31m\u202ey'
+test.each([
+  [[HOSTILE]],
+  [['errors', HOSTILE]],
+  [['simulate', HOSTILE]],
+  [['simulate', `${HOSTILE}.csv`]],
+  [['simulate', '--synthetic', '--policy', HOSTILE]],
+  [['simulate', '--synthetic', '--sweep', HOSTILE]],
+  [['policy', 'validate', HOSTILE]],
+  [['usage', 'export', '--columns', HOSTILE]],
+  [['top', `--${HOSTILE}`]],
+])('mistake %# commands no terminal where it is named', async (args) => {
+  const { code, out, err } = await llmGateway(args, {})
+  expect(code).toBeGreaterThan(0)
+  expect(`${out}${err}`).toContain('x?]0;title??31m?y')
+  expect(`${out}${err}`.replaceAll('\n', '')).not.toMatch(/\p{C}/u)
+})
+
 test.each(['20.20.2', '22.1.0'])('on Node %s each command tells which Node it needs', async (version) => {
   const preload = join(folder, `node-${version}.mjs`)
   writeFileSync(

@@ -221,7 +221,10 @@ test.each([
   ['LLM_GATEWAY_SMTP_URL', 'smtp.example.com', 'an address such as smtps://'],
   ['REDIS_URL', 'cache.internal:6379', 'an address such as redis://'],
   ['SUPABASE_SECRET_KEY', 'sb_publishable_word', 'the publishable key'],
-])('%s of a wrong form is refused with what to do, and is not shown: %s', async (name, value, message) => {
+  ['OPENAI_API_KEY', 'sk-one\u0000two', 'a control character'],
+  ['OPENAI_API_KEY', 'sk-\u001b[31mone', 'a control character'],
+  ['OPENAI_API_KEY', 'sk-one\u200btwo', 'a control character'],
+])('%s of a wrong form is refused with what to do, and is not shown: %j', async (name, value, message) => {
   const { code, err } = await secrets(['set', name], `${value}\n`)
   expect([code, err]).toEqual([2, expect.stringMatching(`^${name} is not stored: `)])
   expect(err).toContain(message)

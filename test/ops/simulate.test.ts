@@ -69,12 +69,13 @@ const calls = fc.array(
     question: fc.nat(5),
     model: fc.constantFrom(undefined, 'small', 'extra', 'alias'),
     isLong: fc.boolean(),
+    isFailing: fc.boolean(),
   }),
   { minLength: 1, maxLength: 40 },
 )
 
-/** Rows without latency: each call ended before the next one began. */
-const rowOf = (record: CallRecord, at: number) => ({
+/** Rows without latency: each call ended before the next one began. The question alone, without its team and its model. */
+const rowOf = (record: CallRecord, at: number, question: string) => ({
   at: Date.UTC(2026, 10, 2, 12) + at * 100,
   agent: record.agent,
   team: record.team,
@@ -84,7 +85,7 @@ const rowOf = (record: CallRecord, at: number) => ({
   route: record.route,
   cache: record.cache,
   bypass: record.bypass,
-  question: record.cacheKey,
+  question,
   input_tokens: record.usage?.input,
   output_tokens: record.usage?.output,
   max_output_tokens: MAX_TOKENS,
@@ -99,12 +100,15 @@ test('calls played under the policy that the real gateway had end as they did th
   await fc.assert(
     fc.asyncProperty(policies, calls, async (given, made) => {
       const policy = policyOf(given)
-      const { client, records } = await setup({ policy, agent: 'one' })
-      for (const { agent, question, model, isLong } of made) {
+      const { client, records, upstream } = await setup({ policy, agent: 'one' }, { maxRetries: 0 })
+      for (const { agent, question, model, isLong, isFailing } of made) {
+        upstream.reset()
+        if (isFailing) upstream.fail({ type: 'status', status: 503 })
         const { messages } = ask(isLong ? `${question} ${'word '.repeat(600)}` : `question ${question}`)
         const body = { messages, max_tokens: MAX_TOKENS, model: model ?? 'auto' }
         await client.chat.completions.create(body, gatewayOptions({ agent })).catch((error: unknown) => {
-          if (!(error instanceof APIError) || !error.code?.startsWith('gateway_')) throw error
+          if (!(error instanceof APIError)) throw error
+          if (error.status !== 503 && !error.code?.startsWith('gateway_')) throw error
         })
       }
       await client.gateway.close()
@@ -117,14 +121,19 @@ test('calls played under the policy that the real gateway had end as they did th
       const sum = (of: (record: CallRecord) => number | undefined) =>
         records.reduce((all, record) => all + (of(record) ?? 0), 0)
       const { outcomes } = await simulated([
-        temporaryFile('calls.jsonl', linesOf(records.map(rowOf))),
+        temporaryFile(
+          'calls.jsonl',
+          linesOf(
+            records.map((record, at) => rowOf(record, at, `${made[at]?.question} ${made[at]?.isLong}`)),
+          ),
+        ),
         '--policy',
         temporaryFile('policy.json', JSON.stringify(policy)),
       ])
       const expected = {
         calls: made.length,
         exact: count(({ cache }) => cache === 'exact'),
-        upstream: count(({ status, cache }) => status === 'ok' && cache !== 'exact'),
+        upstream: count(({ status, cache }) => status !== 'refused' && cache !== 'exact'),
         refused: Object.fromEntries([...refused].map(([code, all]) => [code, all.length])),
         costUsd: expect.closeTo(
           sum(({ costUsd }) => costUsd),
@@ -243,6 +252,8 @@ test.each([
   [['--synthetic', '--sweep', 'teams'], '--sweep teams: give a field and its values'],
   [['--synthetic', '--sweep', 'cache.exact.ttlSecond=1'], '--sweep cache.exact.ttlSecond=1: '],
   [['--synthetic', '--sweep', 'version.x=1'], '--sweep version.x=1: version is 1, and has no fields.'],
+  [['--synthetic', '--sweep', '__proto__.x=5,6'], '--sweep __proto__.x=5: __proto__ is not a field.'],
+  [['--synthetic', '--sweep', 'teams.__proto__.rpm=5'], '__proto__ is not a field.'],
 ])('a mistake is named: %j', async (args, message) => {
   const { code, out, err } = await llmGateway(['simulate', ...args], {})
   expect({ code, out }).toEqual({ code: 2, out: '' })

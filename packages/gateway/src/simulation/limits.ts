@@ -44,14 +44,15 @@ export function createLimits(prices: PriceBook, now: () => number) {
         limit === 'unavailable' || limit === 'closed' ? 'gateway_quota_unavailable' : LIMITS[limit].code
       return { code, ...(retryAfterMs !== undefined && { retryAfterMs }) }
     },
-    /** Replaces a reservation by what was used. */
-    settle({ id, caller: { team, limits, mode }, usage }: Running, cost: NanoUsd | undefined): void {
+    /** Replaces a reservation by what was used: by nothing, where upstream bills nothing. */
+    settle({ id, call, caller: { team, limits, mode }, usage }: Running, cost: NanoUsd | undefined): void {
       if (limits === undefined || mode !== 'embedded') return
+      const isUsed = !call.unbilled
       quota.settle({
         id,
         team,
-        tokens: usage.input + usage.output,
-        learnOutputTokens: usage.output,
+        tokens: isUsed ? usage.input + usage.output : 0,
+        learnOutputTokens: isUsed ? usage.output : undefined,
         cost: cost ?? NO_MONEY,
         unconfirmed: NO_MONEY,
       })

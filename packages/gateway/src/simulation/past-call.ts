@@ -29,6 +29,8 @@ export type PastCall = {
   semanticHit: boolean
   /** Whether upstream failed, or the caller left. Its answer is not stored. */
   failed: boolean
+  /** Whether it failed and cost nothing: it holds what it may use at most until its end, and uses none of it. */
+  unbilled?: boolean
 }
 
 /** What became of a call under a policy. */

@@ -7,6 +7,7 @@ import { OPERATIONS } from '../operations/operations.ts'
 import { createPriceBook } from '../pricing/price-book.ts'
 import { createCallers } from './callers.ts'
 import { createCommands } from './commands.ts'
+import { keyOf } from './key.ts'
 import { createLimits } from './limits.ts'
 import { modelFor } from './model.ts'
 import type { PastCall, SimulatedEnd } from './past-call.ts'
@@ -16,6 +17,8 @@ import { createTimeline } from './timeline.ts'
 import { createTypical } from './typical.ts'
 
 export type { PastCall, SimulatedEnd } from './past-call.ts'
+
+const NO_MONEY = 0 as NanoUsd
 
 type Options = {
   /** Processes of each agent. @default 1 */
@@ -70,7 +73,7 @@ export async function createSimulation(
 
   function take(call: PastCall) {
     const name = `${call.agent} ${call.operation}`
-    typical.learn(name, call.usage, call.upstreamMs)
+    if (!call.unbilled) typical.learn(name, call.usage, call.upstreamMs)
     const caller = callerOf(call)
     const usage = call.usage ?? typical.usage(name)
     const { model, route, isForbidden } = modelFor(call, caller, policy)
@@ -80,7 +83,7 @@ export async function createSimulation(
     commands.meter(process, clock.now)
     const id = nextId()
     const shares = caller.cacheable && call.cacheable && caller.mode === 'embedded'
-    const key = shares ? `${model} ${call.question ?? `alone ${id}`}` : undefined
+    const key = shares ? keyOf(call, caller, model, id) : undefined
     const common = { call, caller, model, route, usage, key, process, waitedMs: 0 }
     const mine: Running = { ...common, id, isRefresh: false, followers: [] }
     if (key === undefined) return ask(mine)
@@ -121,7 +124,7 @@ export async function createSimulation(
   /** Upstream has answered: the limits get back what was not used, and the answer is stored. */
   function answer(mine: Running): void {
     const { call, caller, model, route, usage, key, id } = mine
-    const cost = costOf(model, usage)
+    const cost = call.unbilled ? NO_MONEY : costOf(model, usage)
     limits.settle(mine, cost)
     if (key !== undefined && caller.exact !== undefined && !call.failed && caller.exact.ttlSeconds > 0) {
       commands.store(clock.now)
@@ -137,16 +140,13 @@ export async function createSimulation(
     const ended = { model, route, at: clock.now, waitedMs, ...(isRefresh && { isRefresh }) }
     onEnd(call, { ...ended, cache, ...(cost !== undefined && { cost }) })
     for (const follower of mine.followers)
-      onEnd(follower.call, { ...ended, ...cached(model, usage), route: follower.route, cache: 'flight' })
+      onEnd(follower.call, { ...ended, ...avoided(cost), route: follower.route, cache: 'flight' })
   }
 
-  const cached = (model: string, usage: Usage) => {
-    const saved = costOf(model, usage)
-    return { cost: 0 as NanoUsd, ...(saved !== undefined && { saved }) }
-  }
+  const avoided = (saved: NanoUsd | undefined) => ({ cost: NO_MONEY, ...(saved !== undefined && { saved }) })
 
   function endCached({ call, model, route, usage }: Running, cache: CacheState): void {
-    onEnd(call, { cache, model, route, at: clock.now, waitedMs: 0, ...cached(model, usage) })
+    onEnd(call, { cache, model, route, at: clock.now, waitedMs: 0, ...avoided(costOf(model, usage)) })
   }
 
   function endRefused(mine: Running, code: RefusalCode): void {
@@ -166,7 +166,7 @@ export async function createSimulation(
     refused: RefusalCode,
   ): void {
     const ended = { model, route, at: clock.now, waitedMs, ...(isRefresh && { isRefresh }) }
-    onEnd(call, { ...ended, cache: 'bypass', cost: 0 as NanoUsd, refused })
+    onEnd(call, { ...ended, cache: 'bypass', cost: NO_MONEY, refused })
   }
 
   const onTime = (at: number) => {

@@ -6,13 +6,14 @@ import { UsageError } from '../core/command.ts'
 export type Placed = { value: unknown; place: string }
 
 /**
- * Reads a file of JSON lines; empty lines count, and have no value.
+ * Reads a file of JSON lines, with a byte order mark or without; empty lines count, and have no value.
  * @throws UsageError for a line that is not JSON, and the error of reading the file
  */
 export async function* jsonLines(path: string): AsyncGenerator<Placed> {
   let number = 0
-  for await (const line of createInterface({ input: createReadStream(path) })) {
+  for await (const text of createInterface({ input: createReadStream(path) })) {
     number += 1
+    const line = number === 1 ? text.replace(/^\ufeff/, '') : text
     if (line.trim() === '') continue
     const place = `${path}, line ${number}`
     let value: unknown

@@ -1,8 +1,11 @@
+import { printable } from './format.ts'
+
 /** Milliseconds between two lines: at a terminal, where one line is rewritten, and elsewhere. */
 const EVERY_MS = { terminal: 200, pipe: 10_000 }
 
 /** Shows progress on standard error: one line that is rewritten at a terminal, else a line now and then. */
-export function createProgress(text: () => string) {
+export function createProgress(line: () => string) {
+  const text = () => printable(line())
   const { stderr } = process
   const isTerminal = stderr.isTTY === true
   let shownAt = isTerminal ? Number.NEGATIVE_INFINITY : performance.now()

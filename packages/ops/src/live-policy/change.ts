@@ -12,7 +12,7 @@ import {
 import { confirm } from '../cli/confirm.ts'
 import { printable } from '../cli/format.ts'
 import { operatorName } from '../cli/operator.ts'
-import { printFailure, printJson, printNote } from '../cli/output.ts'
+import { printFailure, printJson, printNote, printStyledNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
 import type { ChangeOptions } from './options.ts'
 import { diffLines, displayed, stateLines } from './render.ts'
@@ -47,11 +47,11 @@ export async function change(
   const isRepair = live === undefined && (broken !== undefined || last !== undefined)
   if (changes.length === 0 && !isRepair)
     return report(options, { version, changed: false, changes }, 'Nothing would change.')
-  if (isRepair) printNote(stateLines(state, style))
+  if (isRepair) printStyledNote(stateLines(state, style))
   const lines = diffLines(effectiveChanges(current, proposed, changes), style)
-  if (!options.json || !options.yes) printNote(lines.join('\n'))
+  if (!options.json || !options.yes) printStyledNote(lines.join('\n'))
   for (const problem of await unpricedChoices(effectivePolicy(proposed)))
-    printNote(style('yellow', `Beware: ${printable(problem)}`))
+    printStyledNote(style('yellow', `Beware: ${printable(problem)}`))
   if (options['dry-run'])
     return report(options, { version, changed: false, changes }, 'Nothing was changed: this was a dry run.')
   if (!options.yes && !(await confirm('Put this in force for all agents at this Redis?', CONFIRM_FIX)))

@@ -8,7 +8,6 @@ import {
   type PolicyStore,
 } from '@hotdash/llm-gateway/policy'
 import { requireRedisUrl } from '../cli/connection.ts'
-import { printable } from '../cli/format.ts'
 import { printFailure } from '../cli/output.ts'
 import { UsageError } from '../core/command.ts'
 
@@ -27,9 +26,9 @@ export async function withStore(
   try {
     return await work(store)
   } catch (error) {
-    if (error instanceof PolicyConflict) return printFailure(`Conflict: ${printableLines(error.message)}`)
+    if (error instanceof PolicyConflict) return printFailure(`Conflict: ${error.message}`)
     if (error instanceof GatewayOptionsError)
-      return printFailure(`Refused:\n${printableLines(error.message).replace(/^/gm, '  ')}`)
+      return printFailure(`Refused:\n${error.message.replace(/^/gm, '  ')}`)
     throw error
   } finally {
     store.close()
@@ -55,5 +54,3 @@ export async function readPolicyInForce(redis: string): Promise<Policy> {
 /** Names the policy that processes use where none is live, for messages. */
 export const fallbackPolicyName = (): string =>
   process.env.LLM_GATEWAY_POLICY ? 'the file in LLM_GATEWAY_POLICY' : "HotDash's own"
-
-const printableLines = (text: string) => text.split('\n').map(printable).join('\n')

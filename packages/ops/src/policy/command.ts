@@ -9,7 +9,7 @@ import {
   type PolicyStore,
 } from '@hotdash/llm-gateway/policy'
 import { printable } from '../cli/format.ts'
-import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
+import { printJson, printLine, printNote, printStyledNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
 import { runSubcommand } from '../cli/subcommand.ts'
 import { UsageError } from '../core/command.ts'
@@ -128,8 +128,8 @@ async function show(store: PolicyStore, { json, applied: withSwitches }: Values)
     return broken === undefined ? 0 : 1
   }
   const style = styleFor(process.stderr)
-  if (broken !== undefined) return printFailure(stateLines(state, style))
-  printNote(stateLines(state, style))
+  if (broken !== undefined) return printStyledNote(stateLines(state, style), 1)
+  printStyledNote(stateLines(state, style))
   const policy = policyInForce(live)
   if (live !== undefined && live.policy === undefined)
     printNote('There is no live policy, only switches: each process uses its own policy.')

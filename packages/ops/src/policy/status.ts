@@ -1,6 +1,6 @@
 import type { GatewayProcess, PolicyStore, Presence } from '@hotdash/llm-gateway/policy'
 import { counted, printable } from '../cli/format.ts'
-import { printJson, printLine, printNote } from '../cli/output.ts'
+import { printJson, printLine, printStyledNote } from '../cli/output.ts'
 import { type Style, styleFor } from '../cli/style.ts'
 import { stateLines } from '../live-policy/render.ts'
 
@@ -14,7 +14,7 @@ export async function status(store: PolicyStore, json: boolean): Promise<number>
     printJson({ version: state.version, broken: state.broken, asked: presence.asked, processes })
     return exitCode
   }
-  printNote(stateLines(state, styleFor(process.stderr)))
+  printStyledNote(stateLines(state, styleFor(process.stderr)))
   const style = styleFor(process.stdout)
   if (processes.length > 0) for (const line of table(processes, state.version, style)) printLine(line)
   printLine(summary(presence, state.version))

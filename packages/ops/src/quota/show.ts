@@ -1,6 +1,6 @@
 import type { LoggedChange, ProcessBooks, QuotaBooks, TeamBooks } from '@hotdash/llm-gateway/admin'
 import { dollars, printable, span, whole } from '../cli/format.ts'
-import { printJson, printLine, printNote } from '../cli/output.ts'
+import { printJson, printLine, printNote, printStyledNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
 import { printTable } from '../cli/table.ts'
 import type { Context } from './context.ts'
@@ -39,7 +39,9 @@ export async function show({ books, teams, values, policy }: Context): Promise<n
   if (values.processes) for (const one of found) printProcesses(one)
   for (const { team, state } of found)
     if (state === 'damaged')
-      printNote(styleFor(process.stderr)('red', `${team}: another program has written over the books.`))
+      printStyledNote(
+        styleFor(process.stderr)('red', `${printable(team)}: another program has written over the books.`),
+      )
   return 0
 }
 

@@ -21,6 +21,7 @@ const ENCODE =
  */
 export function formProblem(name: string, address: AddressOf | undefined, value: string): string | undefined {
   if (/\s/.test(value)) return 'the value has a space in it.'
+  if (/\p{C}/u.test(value)) return 'the value has a control character in it, or another one that is not seen.'
   if (/\[[A-Z-]*PASSWORD\]/i.test(value))
     return 'the value has a placeholder in it: write the password in its place.'
   if (name === 'SUPABASE_SECRET_KEY' && value.startsWith('sb_publishable_'))

@@ -19,7 +19,9 @@ function callOf(row: Row, question: string | undefined): PastCall | undefined {
   const operation = operationOf(row)
   if (operation === undefined) return undefined
   const { at, agent, team, cache, status = 'ok' } = row
-  const answered = row.input_tokens !== undefined
+  const unbilled = isUnbilled(row)
+  // The gateway records no tokens, or none used, where upstream failed: what it asked for is not known.
+  const answered = row.input_tokens !== undefined && !(unbilled && tokensOf(row) === 0)
   return {
     at,
     agent,
@@ -39,11 +41,22 @@ function callOf(row: Row, question: string | undefined): PastCall | undefined {
     }),
     ...(row.route === 'escalated' && { wasEscalated: true }),
     ...(row.max_output_tokens !== undefined && { maxOutputTokens: row.max_output_tokens }),
-    ...(answered &&
+    ...((answered || unbilled) &&
       !HAD_ANSWER.has(cache) &&
       row.latency_ms !== undefined && { upstreamMs: Math.max(0, row.latency_ms - (row.waited_ms ?? 0)) }),
     cacheable: MAY_BE_CACHED.has(row.bypass),
     semanticHit: cache === 'semantic',
     failed: status === 'failed' || status === 'aborted',
+    unbilled,
   }
+}
+
+const tokensOf = ({ input_tokens = 0, output_tokens = 0 }: Row) => input_tokens + output_tokens
+
+/** Whether a call failed and cost nothing; without a cost, one that failed without tokens. */
+function isUnbilled(row: Row): boolean {
+  const { status, cost_usd, saved_usd = 0 } = row
+  const isFree = cost_usd === 0 && saved_usd === 0
+  if (status === 'failed') return isFree || (cost_usd === undefined && tokensOf(row) === 0)
+  return status === 'aborted' && isFree && tokensOf(row) === 0
 }

@@ -35,13 +35,16 @@ type Ended = {
   isRefresh?: boolean | undefined
 }
 
-const KIND: Record<string, 'exact' | 'semantic' | 'flight'> = {
-  exact: 'exact',
-  stale: 'exact',
-  semantic: 'semantic',
-  flight: 'flight',
-}
+const KIND = new Map<string, 'exact' | 'semantic' | 'flight'>([
+  ['exact', 'exact'],
+  ['stale', 'exact'],
+  ['semantic', 'semantic'],
+  ['flight', 'flight'],
+])
 const BUDGET = 'gateway_daily_usd_exceeded'
+
+/** Returns a record for names that others chose: even `__proto__` and `constructor` are names like any other in it. */
+const record = <T>(): Record<string, T> => Object.create(null) as Record<string, T>
 
 /** Collects outcomes. @param dayOf Returns the calendar day of a time in milliseconds, as YYYY-MM-DD. */
 export function createOutcome(name: string, dayOf: (at: number) => string) {
@@ -52,14 +55,14 @@ export function createOutcome(name: string, dayOf: (at: number) => string) {
     semantic: 0,
     flight: 0,
     upstream: 0,
-    refused: {},
+    refused: record(),
     costUsd: 0,
     savedUsd: 0,
     unpriced: 0,
-    days: {},
-    teamDays: {},
+    days: record(),
+    teamDays: record(),
     budgetMet: [],
-    agents: {},
+    agents: record(),
   }
   const met = new Set<string>()
 
@@ -72,7 +75,7 @@ export function createOutcome(name: string, dayOf: (at: number) => string) {
       outcome.costUsd += cost
       outcome.savedUsd += savedUsd
       outcome.days[day] = (outcome.days[day] ?? 0) + cost
-      outcome.teamDays[team] ??= {}
+      outcome.teamDays[team] ??= record()
       const days = outcome.teamDays[team]
       days[day] = (days[day] ?? 0) + cost
       outcome.agents[agent] ??= { calls: 0, hits: 0, costUsd: 0 }
@@ -89,7 +92,7 @@ export function createOutcome(name: string, dayOf: (at: number) => string) {
         outcome.refused[refused] = (outcome.refused[refused] ?? 0) + 1
         return
       }
-      const kind = KIND[cache] ?? 'upstream'
+      const kind = KIND.get(cache) ?? 'upstream'
       outcome[kind] += 1
       if (kind !== 'upstream') own.hits += 1
     },

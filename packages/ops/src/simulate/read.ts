@@ -1,5 +1,7 @@
 import { createReadStream } from 'node:fs'
-import { parse } from 'csv-parse'
+import { pipeline } from 'node:stream'
+import { CsvError, parse } from 'csv-parse'
+import { unguarded } from '../cli/csv-text.ts'
 import { counted } from '../cli/format.ts'
 import { jsonLines, type Placed } from '../cli/json-lines.ts'
 import { createProgress } from '../cli/progress.ts'
@@ -7,7 +9,8 @@ import { UsageError } from '../core/command.ts'
 import { type Row, rowFrom } from './row.ts'
 
 /**
- * Reads calls from a file, and sorts them by time: CSV with titles where its name ends in `.csv`, else JSON lines.
+ * Reads calls from a file, and sorts them by time: CSV with titles where its name ends in `.csv`, else JSON lines. What
+ * `llm-gateway usage export` adds to cells against spreadsheets is removed.
  * @throws UsageError that names the line and the field
  */
 export async function readRows(path: string): Promise<Row[]> {
@@ -32,12 +35,23 @@ export async function readRows(path: string): Promise<Row[]> {
 }
 
 async function* csvValues(path: string): AsyncGenerator<Placed> {
-  const parser = createReadStream(path).pipe(
-    parse({ columns: true, bom: true, relax_column_count_less: true }),
-  )
+  const parser = parse({
+    columns: true,
+    bom: true,
+    relax_column_count_less: true,
+    cast: (cell, { header }) => (header ? cell : unguarded(cell)),
+  })
+  // Errors of the file reach the loop below through the parser.
+  pipeline(createReadStream(path), parser, () => undefined)
   let number = 1
-  for await (const value of parser) {
-    number += 1
-    yield { value, place: `${path}, row ${number}` }
+  try {
+    for await (const value of parser) {
+      number += 1
+      yield { value, place: `${path}, row ${number}` }
+    }
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error
+    const place = typeof error.lines === 'number' ? `${path}, line ${error.lines}` : path
+    throw new UsageError(`${place}: this is not CSV. ${error.message}`)
   }
 }

@@ -5,23 +5,36 @@ const GOVERNED = ['chat', 'responses', 'embeddings', 'completions'] as const
 /** An empty cell of CSV, and `null`, stand for a value that is not there. */
 const optional = <T extends z.ZodType>(type: T) =>
   z.preprocess((value) => (value === '' || value === null ? undefined : value), type.optional())
-const count = optional(z.coerce.number().nonnegative())
+/** Sums of times and tokens stay far below what a date and a double can hold. */
+const MOST = 1e12
+const count = optional(z.coerce.number().nonnegative().max(MOST))
 const name = optional(z.string())
+
+/** The end of the year 9999. */
+const LAST_MS = Date.UTC(10_000, 0, 1) - 1
+
+/** Returns milliseconds since the epoch; `NaN`: this is no time. */
+function timeOf(value: unknown): number {
+  if (typeof value === 'number') return value
+  if (typeof value !== 'string' || value.trim() === '') return Number.NaN
+  const ms = Number(value)
+  return Number.isNaN(ms) ? Date.parse(value) : ms
+}
 
 /**
  * A call as `llm-gateway usage export` writes it, or another program: columns that are not here are ignored. Numbers may be
  * texts, as in CSV.
  */
 const rowSchema = z.object({
-  at: z.union([
-    z.coerce.number().positive(),
-    z.string().transform((text, context) => {
-      const at = Date.parse(text)
-      if (!Number.isNaN(at)) return at
-      context.addIssue({ code: 'custom', message: 'must be a time, such as 2026-11-23T06:00:00Z' })
-      return z.NEVER
-    }),
-  ]),
+  at: z.unknown().transform((value, context) => {
+    const at = timeOf(value)
+    if (at > 0 && at <= LAST_MS) return at
+    context.addIssue({
+      code: 'custom',
+      message: 'must be a time, such as 2026-11-23T06:00:00Z, or milliseconds since 1970',
+    })
+    return z.NEVER
+  }),
   agent: z.string().min(1),
   team: z.string().min(1),
   operation: optional(z.string()),

@@ -53,6 +53,8 @@ function parsedOr(text: string): unknown {
 }
 
 function withField(policy: Policy, path: string[], value: unknown, name: string): Policy {
+  // A value under this name would become the prototype of the policy, and be in none of its fields.
+  if (path.includes('__proto__')) throw new UsageError(`--sweep ${name}: __proto__ is not a field.`)
   const copy = structuredClone(policy) as Record<string, unknown>
   let at = copy
   for (const part of path.slice(0, -1)) {

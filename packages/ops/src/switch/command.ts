@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
-import { printJson, printLine, printNote } from '../cli/output.ts'
+import { printable } from '../cli/format.ts'
+import { printJson, printLine, printStyledNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
 import { UsageError } from '../core/command.ts'
 import { change } from '../live-policy/change.ts'
@@ -63,7 +64,8 @@ export async function run(argv: string[]): Promise<number> {
     const problems = await problemsOf(names, policyInForce(live), live?.switches ?? {})
     if (problems.length > 0 && !values.force)
       throw new UsageError(`${problems.join('\n')}\nTo switch it all the same: --force`)
-    for (const problem of problems) printNote(`${styleFor(process.stderr)('yellow', 'Note:')} ${problem}`)
+    for (const problem of problems)
+      printStyledNote(`${styleFor(process.stderr)('yellow', 'Note:')} ${printable(problem)}`)
     return await change(
       store,
       values,
@@ -79,7 +81,7 @@ async function show(values: { redis?: string | undefined; json: boolean }): Prom
     const switches = state.change?.switches ?? {}
     if (values.json) printJson({ version: state.version, switches })
     else {
-      printNote(stateLines(state, styleFor(process.stderr)))
+      printStyledNote(stateLines(state, styleFor(process.stderr)))
       printLine(switchLines(switches, styleFor(process.stdout)).join('\n'))
     }
     return state.broken === undefined ? 0 : 1

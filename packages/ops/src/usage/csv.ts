@@ -1,7 +1,5 @@
+import { guarded } from '../cli/csv-text.ts'
 import type { Row } from './pages.ts'
-
-/** Beginnings of a cell that spreadsheets take for a formula, or skip before one. Source: OWASP, CSV injection. */
-const FORMULA = /^[\s\p{Cf}]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/u
 
 /** Returns the line of titles. */
 export const csvTitles = (columns: readonly string[]): string => `${columns.join(',')}\r\n`
@@ -19,6 +17,6 @@ function cell(value: unknown): string {
   if (typeof value === 'number') return decimal(value)
   if (typeof value === 'boolean') return String(value)
   const text = typeof value === 'string' ? value : JSON.stringify(value)
-  const safe = FORMULA.test(text) ? `'${text}` : text
+  const safe = guarded(text)
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }

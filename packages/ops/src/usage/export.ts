@@ -5,7 +5,7 @@ import { wholeNumber } from '../cli/whole-number.ts'
 import { UsageError } from '../core/command.ts'
 import { type Project, readRows, requireProject } from '../supabase/project.ts'
 import { csvLine, csvTitles } from './csv.ts'
-import { readCursor, writeCursor } from './cursor.ts'
+import { readCursor, type Saved, writeCursor } from './cursor.ts'
 import { fileOutput, standardOutput } from './output.ts'
 import { type Cursor, cursorOf, pagesOf, type Row } from './pages.ts'
 import { writeParquet } from './parquet.ts'
@@ -26,7 +26,7 @@ export async function exportRows(values: Values): Promise<number> {
   const saved = values.cursor === undefined ? undefined : readCursor(values.cursor, selection)
   const project = requireProject(process.env)
   const before = await horizonOf(project, lag)
-  const pages = pagesOf(project, { filters, columns, after: saved, before })
+  const pages = pagesOf(project, { filters, columns, after: saved?.last, before })
   const job = { values, columns, selection, pages, ...(saved && { saved }) }
   const { rows, last } = format === 'parquet' ? await toParquet(job) : await toText(job, format)
   if (values.out !== undefined || process.stdout.isTTY)
@@ -39,28 +39,37 @@ type Job = {
   columns: string[]
   selection: string
   pages: AsyncIterable<Row[]>
-  saved?: Cursor & { bytes: number }
+  saved?: Saved
 }
 type Done = { rows: number; last: Cursor | undefined }
 
-/** Writes page by page; notes each in the cursor once it is written. */
+/**
+ * Writes page by page; notes each in the cursor once it is written. The cursor is there before the first byte of the file, so
+ * that a run that found no row, or broke off, can be repeated.
+ */
 async function toText({ values, columns, selection, pages, saved }: Job, format: Format): Promise<Done> {
   const { out, cursor } = values
-  const output = out === undefined ? standardOutput() : fileOutput(out, saved?.bytes)
+  const output = out === undefined ? standardOutput() : fileOutput(out, saved?.bytes, cursor)
   const lineOf =
     format === 'csv'
       ? (row: Row) => csvLine(row, columns)
       : (row: Row) =>
           `${JSON.stringify(Object.fromEntries(columns.map((name) => [name, row[name] ?? null])))}\n`
   const done: Done = { rows: 0, last: undefined }
+  const note = () => {
+    const { last } = done
+    if (cursor !== undefined) writeCursor(cursor, { ...(last && { last }), bytes: output.bytes(), selection })
+  }
   const progress = createProgress(() => `${counted(done.rows, 'row')}`)
   try {
-    if (format === 'csv' && saved === undefined) await output.write(csvTitles(columns))
+    if (saved === undefined) note()
+    if (format === 'csv' && (saved?.bytes ?? 0) === 0) await output.write(csvTitles(columns))
+    if (saved === undefined) note()
     for await (const rows of pages) {
       await output.write(rows.map(lineOf).join(''))
       done.rows += rows.length
       done.last = cursorOf(rows.at(-1) ?? {})
-      if (cursor !== undefined) writeCursor(cursor, { ...done.last, bytes: output.bytes(), selection })
+      note()
       if (out !== undefined) progress.tick()
     }
   } finally {
@@ -87,7 +96,7 @@ async function toParquet({ values, columns, selection, pages }: Job): Promise<Do
     progress.end()
   }
   if (values.cursor !== undefined && done.last !== undefined)
-    writeCursor(values.cursor, { ...done.last, bytes: 0, selection })
+    writeCursor(values.cursor, { last: done.last, bytes: 0, selection })
   return done
 }
 

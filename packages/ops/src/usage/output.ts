@@ -1,6 +1,9 @@
 import { once } from 'node:events'
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { UsageError } from '../core/command.ts'
+
+/** Opens to write, and makes the file if it does not exist. */
+const CREATED = constants.O_RDWR | constants.O_CREAT
 
 /** Where text goes. `write` resolves once it may go on; for a file, once it is on disk. */
 export type Output = { bytes: () => number; write: (text: string) => Promise<void>; close: () => void }
@@ -22,11 +25,19 @@ export function standardOutput(): Output {
  * Opens a file to write.
  *
  * @param keep bytes to keep; what follows is cut off. `undefined`: the file must not exist
+ * @param cursor file that remembers `keep`. An export with one may have broken off right after it made an empty file.
  * @throws UsageError where it cannot be written, exists, or is shorter than `keep`
  */
-export function fileOutput(path: string, keep: number | undefined): Output {
-  const file = openFor(path, keep === undefined ? 'wx' : 'r+')
+export function fileOutput(path: string, keep: number | undefined, cursor: string | undefined): Output {
+  const mayBeThere = keep === 0 || (keep === undefined && cursor !== undefined)
+  const file = openFor(path, mayBeThere ? CREATED : keep === undefined ? 'wx' : 'r+')
   const { size } = fstatSync(file)
+  if (keep === undefined && size > 0) {
+    closeSync(file)
+    throw new UsageError(
+      `--out: ${path} exists, and --cursor ${cursor} does not. Delete ${path} to begin again.`,
+    )
+  }
   if (keep !== undefined && size < keep) {
     closeSync(file)
     throw new UsageError(
@@ -48,7 +59,7 @@ export function fileOutput(path: string, keep: number | undefined): Output {
   }
 }
 
-function openFor(path: string, flags: 'wx' | 'r+'): number {
+function openFor(path: string, flags: 'wx' | 'r+' | number): number {
   try {
     return openSync(path, flags)
   } catch (error) {
