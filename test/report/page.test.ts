@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseConfig } from '../../packages/ops/src/config/config.ts'
@@ -12,6 +11,7 @@ import { createReport, type Report } from '../../packages/ops/src/report/report.
 import { createSource } from '../../packages/ops/src/report/source.ts'
 import { startSupabase } from '../supabase/server.ts'
 import { startBrowser } from './browser.ts'
+import { type Look, lookAt } from './look.ts'
 import { usualWeek } from './week.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'gateway-page-'))
@@ -70,36 +70,8 @@ function save(name: string, html: string): void {
   files.set(name, file)
 }
 
-type Look = { width: number; height: number; colorScheme: 'light' | 'dark'; isPrint?: boolean }
-
-/** Opens a page, and fails at any line on its console, any error, and any request for another file. */
-async function look<T>(
-  name: string,
-  { width, height, colorScheme, isPrint = false }: Look,
-  see: (page: Page) => Promise<T>,
-): Promise<T> {
-  const file = files.get(name) ?? ''
-  const page = await browser.newPage({ viewport: { width, height }, colorScheme })
-  const trouble: string[] = []
-  page.on('console', (message) => trouble.push(`console: ${message.text()}`))
-  page.on('pageerror', (error) => trouble.push(String(error)))
-  page.on('dialog', (dialog) => {
-    trouble.push(`dialog: ${dialog.message()}`)
-    void dialog.dismiss()
-  })
-  page.on('request', (request) => {
-    if (request.url() !== pathToFileURL(file).href) trouble.push(`request: ${request.url()}`)
-  })
-  try {
-    if (isPrint) await page.emulateMedia({ media: 'print' })
-    await page.goto(pathToFileURL(file).href)
-    const seen = await see(page)
-    expect(trouble).toEqual([])
-    return seen
-  } finally {
-    await page.close()
-  }
-}
+const look = <T>(name: string, how: Look, see: (page: Page) => Promise<T>): Promise<T> =>
+  lookAt(browser, files.get(name) ?? '', how, see)
 
 const SIZES = [
   ['phone', 360, 740],

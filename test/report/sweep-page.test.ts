@@ -1,11 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { llmGateway } from '../command.ts'
 import { startBrowser } from './browser.ts'
+import { lookAt } from './look.ts'
 
 const SWEEP = 'cache.exact.ttlSeconds=60,3600,86400'
 const SIZES = [
@@ -39,29 +39,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** Opens a page, and fails at any line on its console, any dialog, and any request for another file. */
-async function look<T>(name: string, [width, height]: [number, number], see: (page: Page) => Promise<T>) {
-  const address = pathToFileURL(pages.get(name) ?? '').href
-  const page = await browser.newPage({ viewport: { width, height } })
-  const trouble: string[] = []
-  page.on('console', (message) => trouble.push(`console: ${message.text()}`))
-  page.on('pageerror', (error) => trouble.push(String(error)))
-  page.on('dialog', (dialog) => {
-    trouble.push(`dialog: ${dialog.message()}`)
-    void dialog.dismiss()
-  })
-  page.on('request', (request) => {
-    if (request.url() !== address) trouble.push(`request: ${request.url()}`)
-  })
-  try {
-    await page.goto(address)
-    const seen = await see(page)
-    expect(trouble).toEqual([])
-    return seen
-  } finally {
-    await page.close()
-  }
-}
+const look = <T>(
+  name: string,
+  [width, height]: [number, number],
+  see: (page: Page) => Promise<T>,
+): Promise<T> => lookAt(browser, pages.get(name) ?? '', { width, height }, see)
 
 describe.each(SIZES)('on a %s', (_, width, height) => {
   test.each(['sweep', 'no sweep', 'hostile'])(
