@@ -194,3 +194,29 @@ test('a file that is not there is named', async () => {
     err: expect.stringContaining('none.csv cannot be read (ENOENT).'),
   })
 })
+
+test('columns that are not read are named, but not those of an export', async () => {
+  const file = jsonl([past(0, { tokens_in: 5, request_id: 'x', stream: false }), past(1, { lantency: 1 })])
+  const { code, err } = await llmGateway(['simulate', file, '--policy', policyWith()], {})
+  expect({ code, err }).toEqual({ code: 0, err: 'Columns that are not read: tokens_in, lantency.\n' })
+})
+
+test.each(['teams.nope.usdPerDay=1,5', 'models.huge.input=1'])(
+  'a sweep of %s, which no call would meet, is refused',
+  async (sweep) => {
+    const played = await llmGateway(
+      ['simulate', jsonl([past(0)]), '--policy', policyWith(), '--sweep', sweep],
+      {},
+    )
+    expect(played).toMatchObject({ code: 2, err: expect.stringMatching(/the policy has no "\w+" among its/) })
+  },
+)
+
+test.each([
+  [{ agent: undefined }, 'agent: is missing'],
+  [{ at: undefined }, 'at: is missing: it must be a time'],
+  [{ input_tokens: 'many' }, 'input_tokens: must be a number from 0 to'],
+])('%j is refused in words of its own', async (fields, words) => {
+  const played = await llmGateway(['simulate', jsonl([past(0, fields)]), '--policy', policyWith()], {})
+  expect(played).toMatchObject({ code: 2, err: expect.stringContaining(words) })
+})

@@ -78,8 +78,8 @@ test.each(['here', 'in Redis'])(
   async (place) => {
     const redis = place === 'here' ? (false as const) : await startRedis()
     if (redis !== false) open.push(redis)
-    // One judgement a minute: the new answer has none.
-    const it = await gateway(redis, 60)
+    // One judgement, and none in advance: the new answer has none.
+    const it = await gateway(redis, 5)
     await told(it, 'a')
     await it.client.gateway.flush(20_000)
     if (redis !== false) await sleep(1_100)

@@ -13,6 +13,7 @@ const LAYER: Record<string, number> = {
   'live-policy': 2,
   supabase: 2,
   deployment: 2,
+  page: 2,
   cache: 3,
   completion: 3,
   deploy: 3,

@@ -123,8 +123,8 @@ function conditionsOf({ at, machine, load, node, redis, commit, plan, minutes }:
   return (
     `Measured on ${at}: ${machine}, Node ${node}, Redis ${redis}, commit \`${commit}\`; ${plan.rounds} rounds of ` +
     `${plan.calls} calls, ${minutes} minutes; load of the machine ${load[0].toFixed(1)} before and ${load[1].toFixed(1)} after.${
-      // The command's own load shows in the second one.
-      load[0] > 1 ? ' **The machine did other work as well: these figures are provisional.**' : ''
+      // At the end the command itself makes a load of 1 to 2; at its beginning, what came before it still shows.
+      load[1] > 2 ? ' **The machine did other work as well: these figures are provisional.**' : ''
     }`
   )
 }

@@ -5,6 +5,7 @@ import { attempt, callHook, guarded } from '../util/faults.ts'
 import { waitFor } from '../util/timeout.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import { batchResult } from './batch-result.ts'
+import { startDeadline } from './deadline.ts'
 import { InvalidDelivery } from './delivery.ts'
 import { exitPauseMs, resumeDeliveries, watchedForExit } from './exit-flush.ts'
 import { errorSummary, isDeliveryError, resultOrAbort } from './final-error.ts'
@@ -39,6 +40,8 @@ export function createSinkQueue(
   let failuresInARow = 0
   let sending: Promise<boolean> | undefined
   let closing: Promise<void> | undefined
+  /** Whether the last drain is in progress. */
+  let isEnding = false
   /** Aborts the delivery in progress. */
   let abortDelivery: (why: string) => void = () => undefined
 
@@ -124,7 +127,8 @@ export function createSinkQueue(
     if (queue.length === 0) return true
     // A report that failed before is sent alone.
     const batch = queue.slice(0, queue[0]?.failures === undefined ? pace.size() : 1)
-    const deadline = startDeadline(pace.deadlineMs(batch.length))
+    const deadline = startDeadline(pace.deadlineMs(batch.length), name, fault)
+    abortDelivery = deadline.abort
     const began = performance.now()
     queue = queue.slice(batch.length)
     inFlight = batch
@@ -161,19 +165,6 @@ export function createSinkQueue(
       inFlight = []
       deadline.end()
     }
-  }
-
-  /** Aborts the delivery in progress after `ms`. */
-  function startDeadline(ms: number) {
-    const abort = new AbortController()
-    let isOver = false
-    abortDelivery = (why) => abort.abort(new DeliveryError(why, { unsure: true }))
-    const expire = () => {
-      isOver = true
-      abortDelivery(`no answer within ${ms} ms`)
-    }
-    const timeout = setTimer(attempt, ms, expire, fault, name, expire).unref()
-    return { signal: abort.signal, isOver: () => isOver, end: () => clearTimer(timeout) }
   }
 
   /** Returns a batch to the queue that the sink has not answered, or not so that it can be counted. */
@@ -238,7 +229,8 @@ export function createSinkQueue(
       retryDelayMs(failuresInARow, isDeliveryError(error) ? error.retryAfterMs : undefined)
     if (stats.state === 'closed') return
     stats.state = failuresInARow >= FAILURES_UNTIL_DOWN ? 'down' : 'failing'
-    if (failuresInARow === FAILURES_UNTIL_DOWN)
+    // At the end nothing waits: one line tells of what is lost.
+    if (failuresInARow === FAILURES_UNTIL_DOWN && !isEnding)
       log('GW_SINK_DOWN', `takes no records, which wait here: ${stats.lastError}`)
   }
 
@@ -249,6 +241,7 @@ export function createSinkQueue(
   async function drain(isLast: boolean, giveUp?: AbortSignal): Promise<boolean> {
     const is = (state: SinkStats['state']) => stats.state === state
     const before = accepted
+    isEnding ||= isLast
     const abort = () => abortDelivery('the program is ending')
     giveUp?.addEventListener('abort', abort, { once: true })
     try {
@@ -262,6 +255,7 @@ export function createSinkQueue(
       }
       return true
     } finally {
+      isEnding &&= !isLast
       giveUp?.removeEventListener('abort', abort)
     }
   }

@@ -31,5 +31,5 @@ export function explainedIn(errors: string, logs: string): Explained[] {
 
 const plain = (text: string) => text.replace(/\[([^\]]+)\]\([^)]+\)/g, '$1').replaceAll('**', '')
 
-/** Returns what a text says up to the first full stop or colon, in one line. */
-const firstSentence = (text: string) => (/^.*?[.:](?=\s|$)/s.exec(text)?.[0] ?? text).replaceAll('\n', ' ')
+/** Returns what a text says up to the first full stop, in one line. */
+const firstSentence = (text: string) => (/^.*?\.(?=\s|$)/s.exec(text)?.[0] ?? text).replaceAll('\n', ' ')

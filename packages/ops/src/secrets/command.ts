@@ -6,7 +6,7 @@ import { exportVariables, runWithSecrets } from './use.ts'
 
 export const summary = 'makes, stores, rotates and hands over all secrets of a deployment'
 
-export const help = `llm-gateway secrets: ${summary}. No value is ever printed at a terminal.
+export const help = `llm-gateway secrets: ${summary}. No value is printed at a terminal without --reveal.
 
 Usage: llm-gateway secrets <subcommand> [options]
 

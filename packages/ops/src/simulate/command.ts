@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { hotdashPolicy, loadPolicy } from '@hotdash/llm-gateway/policy'
-import { counted } from '../cli/format.ts'
+import { counted, printable } from '../cli/format.ts'
 import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
 import { wholeNumber } from '../cli/whole-number.ts'
@@ -108,7 +108,11 @@ async function rowsOf(
   const [file, ...more] = positionals
   if (synthetic === (file !== undefined) || more.length > 0)
     throw new UsageError('llm-gateway simulate: give one file with calls, or --synthetic.')
-  if (file !== undefined) return await readRows(file)
+  if (file !== undefined) {
+    const { rows, unread } = await readRows(file)
+    if (unread.length > 0) printNote(`Columns that are not read: ${unread.map(printable).join(', ')}.`)
+    return rows
+  }
   return syntheticRows({
     calls: wholeNumber('--calls', calls, 1, 5_000_000),
     days: wholeNumber('--days', days, 1, 366),
@@ -127,6 +131,7 @@ function print(past: Past[], outcomes: Outcome[], sweep: Outcome[], timezone: st
   for (const outcome of outcomes) for (const line of limitLines(outcome, timezone, style)) printLine(line)
   if (sweep.length > 0) for (const line of sweepLines(sweep, style)) printLine(line)
   if (passed > 0) printNote(`${counted(passed, 'call')} of other operations left out.`)
-  const unpriced = Math.max(0, ...outcomes.map((outcome) => outcome.unpriced))
-  if (unpriced > 0) printNote(`Without a known price, counted as $0 above: ${counted(unpriced, 'call')}.`)
+  for (const { name, unpriced } of outcomes)
+    if (unpriced > 0)
+      printNote(`${name}: without a known price, counted as $0 above: ${counted(unpriced, 'call')}.`)
 }

@@ -6,21 +6,30 @@ import { counted } from '../cli/format.ts'
 import { jsonLines, type Placed } from '../cli/json-lines.ts'
 import { createProgress } from '../cli/progress.ts'
 import { UsageError } from '../core/command.ts'
-import { type Row, rowFrom } from './row.ts'
+import { COLUMNS } from '../supabase/columns.ts'
+import { READ, type Row, rowFrom } from './row.ts'
+
+/** Names of columns of a file that are kept to be told. */
+const MOST_UNREAD = 20
 
 /**
  * Reads calls from a file, and sorts them by time: CSV with titles where its name ends in `.csv`, else JSON lines. What
- * `llm-gateway usage export` adds to cells against spreadsheets is removed.
+ * `llm-gateway usage export` adds to cells against spreadsheets is removed. `unread`: columns that neither this nor that
+ * knows, which may be misspelt.
  * @throws UsageError that names the line and the field
  */
-export async function readRows(path: string): Promise<Row[]> {
+export async function readRows(path: string): Promise<{ rows: Row[]; unread: string[] }> {
   const rows: Row[] = []
+  const unread = new Set<string>()
   const progress = createProgress(() => `${path}: ${counted(rows.length, 'call')} read`)
   try {
     for await (const { value, place } of path.endsWith('.csv') ? csvValues(path) : jsonLines(path)) {
       const row = rowFrom(value)
       if (typeof row === 'string') throw new UsageError(`${place}: ${row}`)
       rows.push(row)
+      for (const column of Object.keys(value as object))
+        if (!READ.has(column) && !Object.hasOwn(COLUMNS, column) && unread.size < MOST_UNREAD)
+          unread.add(column)
       progress.tick()
     }
   } catch (error) {
@@ -31,7 +40,7 @@ export async function readRows(path: string): Promise<Row[]> {
     progress.end()
   }
   if (rows.length === 0) throw new UsageError(`${path} has no calls.`)
-  return rows.toSorted((a, b) => a.at - b.at)
+  return { rows: rows.toSorted((a, b) => a.at - b.at), unread: [...unread] }
 }
 
 async function* csvValues(path: string): AsyncGenerator<Placed> {

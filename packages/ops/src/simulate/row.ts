@@ -7,7 +7,11 @@ const optional = <T extends z.ZodType>(type: T) =>
   z.preprocess((value) => (value === '' || value === null ? undefined : value), type.optional())
 /** Sums of times and tokens stay far below what a date and a double can hold. */
 const MOST = 1e12
-const count = optional(z.coerce.number().nonnegative().max(MOST))
+const NO_COUNT = `must be a number from 0 to ${MOST}`
+const count = optional(
+  z.coerce.number({ error: NO_COUNT }).nonnegative({ error: NO_COUNT }).max(MOST, { error: NO_COUNT }),
+)
+const required = z.string({ error: 'is missing' }).min(1, { error: 'is empty' })
 const name = optional(z.string())
 
 /** The end of the year 9999. */
@@ -31,12 +35,12 @@ const rowSchema = z.object({
     if (at > 0 && at <= LAST_MS) return at
     context.addIssue({
       code: 'custom',
-      message: 'must be a time, such as 2026-11-23T06:00:00Z, or milliseconds since 1970',
+      message: `${value === undefined ? 'is missing: it ' : ''}must be a time, such as 2026-11-23T06:00:00Z, or milliseconds since 1970`,
     })
     return z.NEVER
   }),
-  agent: z.string().min(1),
-  team: z.string().min(1),
+  agent: required,
+  team: required,
   operation: optional(z.string()),
   model: name,
   model_asked: name,
@@ -56,6 +60,9 @@ const rowSchema = z.object({
   status: name,
   error: name,
 })
+
+/** Columns that a simulation reads. */
+export const READ: ReadonlySet<string> = new Set(Object.keys(rowSchema.shape))
 
 /** A call of the past: `at` in milliseconds since the epoch. */
 export type Row = z.infer<typeof rowSchema>

@@ -2,6 +2,9 @@ import type { Policy } from '@hotdash/llm-gateway'
 import { GatewayOptionsError, loadPolicy } from '@hotdash/llm-gateway/policy'
 import { UsageError } from '../core/command.ts'
 
+/** Fields whose members have names of the policy's own: another name would be a new one, which nothing uses. */
+const NAMED = new Set(['teams', 'models'])
+
 /** A policy with a name for its column. */
 export type Variant = { name: string; policy: Policy }
 
@@ -55,6 +58,9 @@ function parsedOr(text: string): unknown {
 function withField(policy: Policy, path: string[], value: unknown, name: string): Policy {
   // A value under this name would become the prototype of the policy, and be in none of its fields.
   if (path.includes('__proto__')) throw new UsageError(`--sweep ${name}: __proto__ is not a field.`)
+  const [map = '', key = ''] = path
+  if (NAMED.has(map) && !Object.hasOwn((policy as Record<string, object | undefined>)[map] ?? {}, key))
+    throw new UsageError(`--sweep ${name}: the policy has no ${JSON.stringify(key)} among its ${map}.`)
   const copy = structuredClone(policy) as Record<string, unknown>
   let at = copy
   for (const part of path.slice(0, -1)) {

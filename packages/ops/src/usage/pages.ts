@@ -1,5 +1,5 @@
+import { COLUMNS } from '../supabase/columns.ts'
 import { numberIn, type Project, readRows, textIn } from '../supabase/project.ts'
-import { COLUMNS } from './columns.ts'
 
 export type Row = Record<string, unknown>
 

@@ -1,7 +1,7 @@
 import { existsSync, renameSync } from 'node:fs'
 import { UsageError } from '../core/command.ts'
+import { COLUMNS } from '../supabase/columns.ts'
 import { numberIn, textIn } from '../supabase/project.ts'
-import { COLUMNS } from './columns.ts'
 import type { Row } from './pages.ts'
 
 /** Rows of a group, which is in memory as a whole. */

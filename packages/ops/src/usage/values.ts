@@ -1,6 +1,6 @@
 import { suggest } from '../cli/suggest.ts'
 import { UsageError } from '../core/command.ts'
-import { COLUMN_NAMES } from './columns.ts'
+import { COLUMN_NAMES } from '../supabase/columns.ts'
 
 /** Options of `llm-gateway usage`, as parsed. */
 export type Values = {

@@ -1,10 +1,10 @@
 import { counted, dollars, monthName, printable, shortDate } from '../../cli/format.ts'
 import { escapeHtml } from '../../core/escape-html.ts'
+import { drawPlot } from '../../page/draw.ts'
+import { STYLE } from '../../page/style.ts'
 import type { Report } from '../report.ts'
 import type { Status } from '../targets.ts'
-import { drawPlot } from './draw.ts'
 import { errorPlot, forecastPlot, hitRatePlot, latencyPlot, savingsPlot, spendPlot } from './plots.ts'
-import { STYLE } from './style.ts'
 import { agentTable, autoTable, dayTable, dearestTable, modelTable, quotaTable } from './tables.ts'
 
 const MARKS: Record<Status, string> = { met: '✓ met', missed: '✗ missed', unknown: '? unknown' }

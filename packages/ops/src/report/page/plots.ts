@@ -1,7 +1,7 @@
 import { dollars, monthName, percent, roundDollars, short, shortDate } from '../../cli/format.ts'
+import { COLOURS, dayAxis, type Plot, targetLegend, targetLine, valueAxis } from '../../page/draw.ts'
 import { nameOf, type Report } from '../report.ts'
 import type { Target } from '../targets.ts'
-import { COLOURS, dayAxis, type Plot, targetLegend, targetLine, valueAxis } from './draw.ts'
 
 /** Agents with a colour of their own. */
 const MAX_AGENTS = 5

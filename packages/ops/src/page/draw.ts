@@ -4,7 +4,7 @@ import type { GridComponentOption, MarkLineComponentOption } from 'echarts/compo
 import { GridComponent, MarkLineComponent } from 'echarts/components'
 import { type ComposeOption, init, use } from 'echarts/core'
 import { SVGRenderer } from 'echarts/renderers'
-import { escapeHtml } from '../../core/escape-html.ts'
+import { escapeHtml } from '../core/escape-html.ts'
 
 use([BarChart, LineChart, GridComponent, MarkLineComponent, SVGRenderer])
 
