@@ -56,7 +56,7 @@ const CONTRACT = ['test/**/*.test.ts']
  * Projects whose files change nothing that outlives them: they share processes and modules, and Node loads and compiles those
  * once a worker.
  */
-const SHARED = ['unit', 'contract', 'redis', 'cli']
+const SHARED = ['unit', 'contract', 'redis']
 
 /** Each project takes the files that none before it has taken. */
 const projects = Object.entries({
