@@ -175,6 +175,15 @@ test('what explain says is what the gateway then does', async () => {
   }
 })
 
+test('a policy in the place of a request is told from one', async () => {
+  const file = join(temporaryFolder(), 'policy.json')
+  await llmGateway(['policy', 'init', file, '--team', 'shop', '--agent', 'one'], {})
+  expect(await llmGateway(['policy', 'explain', file, '--policy', file], {})).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/has teams, so it is a policy and no request: give it with --policy\./),
+  })
+})
+
 test('explain reads the live policy and its switches', async () => {
   const server = await redis()
   const env = { LLM_GATEWAY_REDIS_URL: server.url }

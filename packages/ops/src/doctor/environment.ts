@@ -13,14 +13,14 @@ const ADDRESSES = ['LANGFUSE_BASE_URL', 'SUPABASE_URL', 'OPENAI_BASE_URL', 'LITE
 /** Looks for variables that are missing, half given, or no addresses. Prints no value. */
 export const probeEnvironment: Probe = async ({ env, hasFolder }) => {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-  const isNew = major > 22 || (major === 22 && minor >= 2)
+  const isNew = major > 22 || (major === 22 && minor >= 3)
   const vault = hasFolder
     ? ' With the secrets of this folder: llm-gateway secrets exec --app gateway -- llm-gateway doctor'
     : ''
   return [
     isNew
       ? ok(`Node ${process.versions.node}`)
-      : problem(`Node ${process.versions.node} is too old`, 'Install Node 22.2 or later.'),
+      : problem(`Node ${process.versions.node} is too old`, 'Install Node 22.3 or later.'),
     ...GROUPS.flatMap(({ what, names }) => {
       const missing = names.filter((name) => !env[name])
       if (missing.length === 0) return [ok(`${what}: all variables are set`)]

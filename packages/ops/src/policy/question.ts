@@ -36,10 +36,17 @@ export function questionOf(
   }
 }
 
+/** Fields of a policy that no request has. */
+const OF_POLICY = ['teams', 'routing', 'models', 'agents']
+
 function readRequest(operand: string): RequestBody {
   const value = readJson(operand)
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as RequestBody
-  throw new GatewayOptionsError(`${operand} must hold one JSON object: the body of a request.`)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new GatewayOptionsError(`${operand} must hold one JSON object: the body of a request.`)
+  const field = OF_POLICY.find((name) => Object.hasOwn(value, name))
+  if (field !== undefined)
+    throw new UsageError(`${operand} has ${field}, so it is a policy and no request: give it with --policy.`)
+  return value as RequestBody
 }
 
 /** One token of four bytes, so that an estimate from bytes gives the same number. */
