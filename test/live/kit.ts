@@ -1,18 +1,15 @@
 import type { GatewayOptions } from '@hotdash/llm-gateway'
 import { hotdashPolicy, type Policy } from '@hotdash/llm-gateway'
 import { openPolicyStore, type PolicyStore } from '@hotdash/llm-gateway/policy'
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { type RedisServer, startRedis } from '../redis/server.ts'
 import { setup, until } from '../support.ts'
 
 export const LIVE = 'gw:{policy}:live'
 export const HISTORY = 'gw:{policy}:history'
 
-const closing: (() => unknown)[] = []
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close()
-})
-export const closeLater = (close: () => unknown) => void closing.push(close)
+/** Closes something at the end of the test, last first. Files share this module, so a hook of it would be one file's. */
+export const closeLater = (close: () => unknown) => onTestFinished(async () => void (await close()))
 
 export async function redis(): Promise<RedisServer> {
   const server = await startRedis()
