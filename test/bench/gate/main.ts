@@ -24,16 +24,16 @@ if (values.help) {
   --write     records the figures of this run; say in the commit why they have grown
 
 Promises, timers, bytes of the heap and commands to Redis are counted, and hardly vary. The ratio of processor times does:
-it may grow by a third before it counts.`)
+it may grow by three quarters before it counts, since other processors have other ratios.`)
   process.exit(0)
 }
 
 /** How far a figure may be above the recorded one: a factor, and an amount for small figures. */
 const ALLOWED: { [Name in keyof Figures]: { factor: number; more: number } } = {
-  ratio: { factor: 1.33, more: 0.1 },
+  ratio: { factor: 1.75, more: 0.2 },
   promises: { factor: 1, more: 3 },
-  timers: { factor: 1, more: 1 },
-  bytes: { factor: 1.1, more: 8_192 },
+  timers: { factor: 1, more: 2 },
+  bytes: { factor: 1.2, more: 8_192 },
   commands: { factor: 1, more: 0.1 },
 }
 const NAMES = Object.keys(ALLOWED) as (keyof Figures)[]
