@@ -1,9 +1,10 @@
-import { type ChildProcess, execFileSync, fork } from 'node:child_process'
+import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { type RedisServer, redisBinary, startRedis } from '../redis/server.ts'
 import { quantile } from './measure.ts'
-import type { Batch, Measured, What } from './versus-side.ts'
+import { type SideProcess, sentCommands, startSide } from './versus-process.ts'
+import type { Measured, What } from './versus-side.ts'
 
 const { values } = parseArgs({
   options: {
@@ -49,23 +50,13 @@ if (redisBinary() !== undefined)
 const upstream = fork(new URL('./upstream.ts', import.meta.url))
 const [port] = (await once(upstream, 'message')) as [number]
 
-type Side = { name: string; process: ChildProcess; redis: RedisServer | undefined }
+type Side = SideProcess & { name: string; redis: RedisServer | undefined }
 
 async function startSides(what: What): Promise<Side[]> {
   const sides: Side[] = []
-  for (const { name, checkout, side, redis } of checkouts) {
-    const args = [checkout, side, what, String(port), redis?.url ?? '']
-    const process = fork(new URL('./versus-side.ts', import.meta.url), args)
-    await once(process, 'message')
-    sides.push({ name, process, redis })
-  }
+  for (const { name, checkout, side, redis } of checkouts)
+    sides.push({ name, redis, ...(await startSide({ checkout, side, what, port, redis })) })
   return sides
-}
-
-async function ask(process: ChildProcess, batch: Batch): Promise<Measured> {
-  process.send(batch)
-  const [answer] = (await once(process, 'message')) as [Measured]
-  return answer
 }
 
 /** Calls per batch, and per warm-up, are fewer where one takes longer. */
@@ -81,8 +72,6 @@ const MEASURED: [what: What, label: string, share: number][] = [
   ['large first redis', 'hit in Redis, 8 KB, read first', 1],
   ['limits', 'miss with limits in Redis', 1 / 2],
 ]
-/** What clients send for a call; a script's own commands are counted apart, and its time is part of `evalsha`. */
-const CLIENT_COMMANDS = new Set(['mget', 'get', 'set', 'eval', 'evalsha', 'fcall', 'publish'])
 const WITH_REDIS = new Set<What>(['redis', 'large redis', 'first redis', 'large first redis', 'limits'])
 
 const wanted = values.only?.split(',')
@@ -96,7 +85,7 @@ console.log(
 )
 for (const [what, label, share] of measured) {
   const sides = await startSides(what)
-  for (const { process } of sides) await ask(process, { what, calls: Math.ceil(warmUp * share) })
+  for (const { ask } of sides) await ask({ what, calls: Math.ceil(warmUp * share) })
   for (const { redis } of sides) await redis?.admin.config('RESETSTAT')
   const results = new Map<string, Measured[]>(sides.map(({ name }) => [name, []]))
   for (let round = 0; round < rounds * Math.max(share, 1 / 3); round += 1)
@@ -104,7 +93,7 @@ for (const [what, label, share] of measured) {
       // Who goes first takes turns, too.
       const side = sides[(turn + round) % sides.length]
       if (side === undefined) continue
-      results.get(side.name)?.push(await ask(side.process, { what, calls: Math.ceil(calls * share) }))
+      results.get(side.name)?.push(await side.ask({ what, calls: Math.ceil(calls * share) }))
     }
   console.log(`\n${label}`)
   const made = Math.ceil(calls * share) * (results.get('now')?.length ?? 0)
@@ -126,7 +115,7 @@ for (const [what, label, share] of measured) {
       `  ${name.padEnd(8)}${wall.toFixed(1).padStart(8)}  median ${middle.toFixed(1).padStart(7)}  CPU ${cpu.toFixed(1).padStart(7)}  ${against.join('  ')}${commands}`.trimEnd(),
     )
   }
-  for (const { process } of sides) process.disconnect()
+  for (const { end } of sides) end()
 }
 
 const imports = new Map<string, number[]>()
@@ -152,12 +141,8 @@ function importing(what: string): number {
 }
 
 /** Commands of clients for each call, and the time that the server spent on all it ran, scripts' own commands included. */
-async function commandsOf({ admin }: RedisServer, calls: number): Promise<string> {
-  const stats = await admin.info('commandstats')
-  const each = [...stats.matchAll(/^cmdstat_([\w|]+):calls=(\d+),usec=(\d+)/gm)].map(
-    ([, name = '', count, usec]) => ({ name, count: Number(count), usec: Number(usec) }),
-  )
-  const sent = each.filter(({ name }) => CLIENT_COMMANDS.has(name))
+async function commandsOf(redis: RedisServer, calls: number): Promise<string> {
+  const sent = await sentCommands(redis)
   const told = sent.map(({ name, count }) => `${name} ${(count / calls).toFixed(3)}`).join(', ')
   const usec = sent.reduce((sum, command) => sum + command.usec, 0)
   return `commands a call: ${told}; server ${(usec / calls).toFixed(1)} µs`

@@ -1,16 +1,11 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { hostileOrigin } from '../hostile/under.ts'
 
 /** How an upstream that is not quite OpenAI answers. */
 export type Raw = (res: ServerResponse) => void
-
-const open: (() => void)[] = []
-afterEach(() => {
-  for (const close of open.splice(0)) close()
-})
 
 /** A server that gives every request the same bytes. */
 export async function serve(raw: Raw): Promise<{ baseURL: string; count: () => number }> {
@@ -23,7 +18,7 @@ export async function serve(raw: Raw): Promise<{ baseURL: string; count: () => n
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve)
   })
-  open.push(() => {
+  onTestFinished(() => {
     server.close()
     server.closeAllConnections()
   })

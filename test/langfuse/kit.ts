@@ -1,14 +1,9 @@
 import type { CallRecord, GatewayOptions } from '@hotdash/llm-gateway'
 import { type FakeLangfuse, type LangfuseVersion, startFakeLangfuse } from '@hotdash/llm-gateway-testing'
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { setup } from '../support.ts'
 
 export const VERSIONS: LangfuseVersion[] = ['2.95.12', '4.16.0']
-
-const open: FakeLangfuse[] = []
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((langfuse) => langfuse.close()))
-})
 
 /** A folder with Langfuse's own `openapi-v2.95.12.yml` and `openapi-v4.16.0.yml`, to check all that is sent against. */
 const { TEST_LANGFUSE_OPENAPI: descriptions } = process.env
@@ -20,7 +15,7 @@ export async function stand(version: LangfuseVersion): Promise<FakeLangfuse> {
     secretKey: 'sk-lf-secret-0123456789',
     ...(descriptions ? { apiDescription: `${descriptions}/openapi-v${version}.yml` } : {}),
   })
-  open.push(langfuse)
+  onTestFinished(() => langfuse.close())
   return langfuse
 }
 

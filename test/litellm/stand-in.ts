@@ -1,14 +1,9 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 
 export type Seen = { path: string; headers: IncomingHttpHeaders; text: string; body: Record<string, unknown> }
 export type Said = { status?: number; headers?: Record<string, string>; body: unknown }
-
-const open: (() => Promise<void>)[] = []
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((close) => close()))
-})
 
 /** Says what LiteLLM 1.102.4 was heard to say, for tests that must run where it cannot be installed. */
 export async function standIn(answer: (seen: Seen, nth: number) => Said | Promise<Said>) {
@@ -29,7 +24,7 @@ export async function standIn(answer: (seen: Seen, nth: number) => Said | Promis
     response.end(streamed ? said.body : JSON.stringify(said.body))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  open.push(async () => {
+  onTestFinished(async () => {
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
   })

@@ -1,4 +1,4 @@
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { type RedisServer, startRedis } from '../redis/server.ts'
 import { ask, setup } from '../support.ts'
 import { createMonitors, type Monitors, QUICK } from './kit.ts'
@@ -7,13 +7,9 @@ import { startSmtp, type TestSmtp } from './smtp.ts'
 /** Limits that no test reaches by its number of calls. */
 export const WIDE = { teams: { prod_customer: { agents: ['support'], rpm: 100_000, tpm: 100_000_000 } } }
 
-const open: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close()
-})
-
 /** Closes something at the end of the test, last first. */
-export const closing = (close: () => Promise<unknown>): void => void open.push(close)
+export const closing = (close: () => Promise<unknown>): void =>
+  onTestFinished(async () => void (await close()))
 
 export type World = { redis: RedisServer; smtp: TestSmtp; monitors: Monitors }
 

@@ -1,9 +1,8 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import { type RedisServer, startRedis } from '../../redis/server.ts'
+import { startRedis } from '../../redis/server.ts'
 import { quantile } from '../measure.ts'
 import type { Objects } from '../objects.ts'
-import type { Batch, Measured, What } from '../versus-side.ts'
+import { type SideProcess, sentCommands, startSide } from '../versus-process.ts'
+import type { What } from '../versus-side.ts'
 
 /** What one kind of call costs beyond the bare client's. */
 export type Figures = {
@@ -26,47 +25,26 @@ const COUNTS = 5
 const BATCH = 40
 /** Calls of a stream read hundreds of chunks each. */
 const shareOf = (what: What) => (what === 'stream' ? 0.1 : 1)
-/** A script's own commands are not sent by a client. */
-const SENT = /^cmdstat_(mget|get|set|eval|evalsha|fcall|publish|xadd):calls=(\d+)/gm
 
 const checkout = new URL('../../..', import.meta.url).pathname
 
-type Side = { ask: (batch: Batch) => Promise<Measured>; redis: RedisServer; end: () => Promise<void> }
-
-async function startSide(side: 'bare' | 'gateway', what: What, port: number): Promise<Side> {
-  const redis = await startRedis()
-  const args = [checkout, side, what, String(port), redis.url]
-  const child: ChildProcess = fork(new URL('../versus-side.ts', import.meta.url), args, { execArgv: HEAP })
-  await once(child, 'message')
-  return {
-    async ask(batch) {
-      child.send(batch)
-      const [answer] = (await once(child, 'message')) as [Measured]
-      return answer
-    },
-    redis,
-    async end() {
-      child.disconnect()
-      await redis.close()
-    },
-  }
-}
-
 /** Measures one kind of call beside the bare client, in turns. */
 export async function figuresOf(what: What, port: number, rounds: number): Promise<Figures> {
-  const [bare, gateway] = await Promise.all([startSide('bare', what, port), startSide('gateway', what, port)])
+  const redis = await startRedis()
+  const start = (side: 'bare' | 'gateway') => startSide({ checkout, side, what, port, redis, node: HEAP })
+  const [bare, gateway] = await Promise.all([start('bare'), start('gateway')])
   const share = shareOf(what)
   for (const { ask } of [bare, gateway]) await ask({ what, calls: WARM_UP * share })
-  await gateway.redis.admin.config('RESETSTAT')
+  await redis.admin.config('RESETSTAT')
   const times = { bare: [] as number[], gateway: [] as number[] }
   for (let round = 0; round < rounds; round += 1) {
     times.bare.push((await bare.ask({ what, calls: BATCH * share })).cpu)
     times.gateway.push((await gateway.ask({ what, calls: BATCH * share })).cpu)
   }
-  const stats = await gateway.redis.admin.info('commandstats')
-  const sent = [...stats.matchAll(SENT)].reduce((sum, [, , count]) => sum + Number(count), 0)
+  const sent = (await sentCommands(redis)).reduce((sum, { count }) => sum + count, 0)
   const added = difference(await objectsOf(gateway, what), await objectsOf(bare, what))
-  await Promise.all([bare.end(), gateway.end()])
+  for (const { end } of [bare, gateway]) end()
+  await redis.close()
   return {
     // Of the undisturbed batches: on a busy machine a tenth of them are.
     ratio: quantile(times.gateway, 0.1) / quantile(times.bare, 0.1),
@@ -75,7 +53,7 @@ export async function figuresOf(what: What, port: number, rounds: number): Promi
   }
 }
 
-async function objectsOf({ ask }: Side, what: What): Promise<Objects> {
+async function objectsOf({ ask }: SideProcess, what: What): Promise<Objects> {
   const all: Objects[] = []
   for (let count = 0; count < COUNTS; count += 1) {
     const { objects } = await ask({ what, calls: COUNTED * shareOf(what), countsObjects: true })

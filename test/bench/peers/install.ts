@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url'
 import type { Peer } from './peers.ts'
 
 const SIDES = fileURLToPath(new URL('./sides/', import.meta.url))
+/** What sides share. */
+const CHAT = 'chat.mjs'
 const INSTALL_MS = 5 * 60_000
 
 /** Installs a peer in a folder of its own, unless it is there. Returns the path of its side, and what was installed. */
@@ -28,7 +30,8 @@ export function install(peer: Peer, keep: string): { file: string; versions: str
     if (peer.git !== undefined) compile(peer.git, folder)
     writeFileSync(done, manifest)
   }
-  for (const file of [peer.side, ...(peer.with ?? [])]) copyFileSync(join(SIDES, file), join(folder, file))
+  for (const file of [peer.side, CHAT, ...(peer.with ?? [])])
+    copyFileSync(join(SIDES, file), join(folder, file))
   const versions = Object.entries(peer.npm)
     .filter(([name]) => !/^(typescript|@types)/.test(name))
     .map(([name, version]) => `${name} ${version}`)

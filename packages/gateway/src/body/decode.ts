@@ -61,7 +61,7 @@ async function* bytesOf(pieces: ByteReader): Bytes {
   for (;;) {
     const { done, value } = await pieces.read()
     if (done || value === undefined) return
-    yield typeof value === 'string' ? Buffer.from(value) : value
+    yield value
   }
 }
 

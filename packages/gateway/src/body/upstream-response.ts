@@ -5,14 +5,16 @@ import { isMutable } from './native-headers.ts'
 export type UpstreamResponse = Pick<
   Response,
   'ok' | 'status' | 'statusText' | 'headers' | 'url' | 'type' | 'redirected'
-> & { body: ByteReader | undefined; mutable?: boolean }
+> & { body: PieceReader<Uint8Array | string> | undefined; mutable?: boolean }
 
-export type ByteReader = {
-  /** Text comes only from the `fetch` of a program: the SDK reads such bodies, too. */
-  read: () => Promise<{ done: boolean; value?: Uint8Array | string | undefined }>
+/** Reads a body. Only a program's own `fetch` has texts in it, which the SDK reads, too. */
+export type PieceReader<Piece> = {
+  read: () => Promise<{ done: boolean; value?: Piece | undefined }>
   /** Stops upstream: the rest is not needed. */
   cancel: (reason: unknown) => Promise<void>
 }
+
+export type ByteReader = PieceReader<Uint8Array>
 
 /** Wraps the answer of a `fetch`. `own`: the program's own `fetch`, whose answers may lack members. */
 export function fromResponse(response: Response, own = false): UpstreamResponse {

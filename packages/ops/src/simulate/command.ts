@@ -10,7 +10,7 @@ import { type Past, pastOf } from './calls.ts'
 import type { Outcome } from './outcome.ts'
 import type { Shown } from './page.ts'
 import { readRows } from './read.ts'
-import { limitLines, sideBySide, sweepLines } from './render.ts'
+import { limitLines, sideBySide, sweepLines, unpricedLines } from './render.ts'
 import { recorded, simulateUnder } from './run.ts'
 import { syntheticRows } from './synthetic.ts'
 import { bare, swept, type Variant } from './variants.ts'
@@ -131,7 +131,5 @@ function print(past: Past[], outcomes: Outcome[], sweep: Outcome[], timezone: st
   for (const outcome of outcomes) for (const line of limitLines(outcome, timezone, style)) printLine(line)
   if (sweep.length > 0) for (const line of sweepLines(sweep, style)) printLine(line)
   if (passed > 0) printNote(`${counted(passed, 'call')} of other operations left out.`)
-  for (const { name, unpriced } of outcomes)
-    if (unpriced > 0)
-      printNote(`${name}: without a known price, counted as $0 above: ${counted(unpriced, 'call')}.`)
+  for (const line of unpricedLines(outcomes)) printNote(line)
 }

@@ -5,7 +5,7 @@ import { STYLE } from '../page/style.ts'
 import { table } from '../page/table.ts'
 import type { Past } from './calls.ts'
 import { hitRate, type Outcome, refusals } from './outcome.ts'
-import { figureRows, sweptField, sweptValue } from './render.ts'
+import { figureRows, sweptField, sweptValue, unpricedLines } from './render.ts'
 
 /** What a page shows: the calls, what became of them side by side, and the outcomes of a sweep, if there was one. */
 export type Shown = { past: readonly Past[]; outcomes: Outcome[]; sweep: Outcome[]; timezone: string }
@@ -18,7 +18,6 @@ export function renderPage({ past, outcomes, sweep, timezone }: Shown): string {
   const day = (at = 0) => new Date(at).toISOString().slice(0, 10)
   const range = `${counted(past.length, 'call')} from ${day(past[0]?.row.at)} to ${day(past.at(-1)?.row.at)}`
   const field = printable(sweptField(sweep))
-  const unpriced = Math.max(0, ...[...outcomes, ...sweep].map((outcome) => outcome.unpriced))
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -39,7 +38,9 @@ ${tableOf(sweep, sweptValue)}`
 <div class="plots">${drawPlot(daysPlot(outcomes))}</div>
 <h2>Side by side</h2>
 ${tableOf(outcomes, ({ name }) => name)}
-${unpriced === 0 ? '' : `<p class="notes">Without a known price, counted as $0 above: ${counted(unpriced, 'call')}.</p>`}
+${unpricedLines([...outcomes, ...sweep])
+  .map((line) => `<p class="notes">${escapeHtml(printable(line))}</p>`)
+  .join('\n')}
 <p class="notes">Nothing was called. What is assumed: docs/simulate.md.</p>
 </main></body></html>
 `

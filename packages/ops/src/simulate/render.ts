@@ -71,6 +71,15 @@ export function limitLines({ name, refused, budgetMet }: Outcome, timezone: stri
   ]
 }
 
+/** Returns a line for each outcome with calls whose price is not known. */
+export const unpricedLines = (outcomes: readonly Outcome[]): string[] =>
+  outcomes
+    .filter(({ unpriced }) => unpriced > 0)
+    .map(
+      ({ name, unpriced }) =>
+        `${name}: without a known price, counted as $0 above: ${counted(unpriced, 'call')}.`,
+    )
+
 const BAR_WIDTH = 24
 
 /** Returns the lines of a sweep: a row for each value, with a bar of what was spent. */

@@ -1,15 +1,8 @@
 import OpenAI from 'openai'
+import { chatBy } from './chat.mjs'
 
 /** Also asks through a proxy: `upstream` is then its address. */
 export async function create({ upstream, apiKey, headers }) {
   const client = new OpenAI({ baseURL: upstream, apiKey, maxRetries: 0, defaultHeaders: headers })
-  const request = (content) => ({
-    model: 'gpt-4o-mini',
-    max_tokens: 100,
-    messages: [{ role: 'user', content }],
-  })
-  return {
-    ask: (content) => client.chat.completions.create(request(content)),
-    stream: (content) => client.chat.completions.create({ ...request(content), stream: true }),
-  }
+  return chatBy((request) => client.chat.completions.create(request))
 }

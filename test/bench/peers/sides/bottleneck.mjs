@@ -1,6 +1,7 @@
 import Bottleneck from 'bottleneck'
 import { Redis } from 'ioredis'
 import OpenAI from 'openai'
+import { chatBy } from './chat.mjs'
 
 /** Clustered: one reservoir of requests for all processes, in Redis. */
 export async function create({ upstream, apiKey, redis }) {
@@ -17,14 +18,5 @@ export async function create({ upstream, apiKey, redis }) {
   limiter.on('error', () => undefined)
   await limiter.ready()
   const client = new OpenAI({ baseURL: upstream, apiKey, maxRetries: 0 })
-  const request = (content) => ({
-    model: 'gpt-4o-mini',
-    max_tokens: 100,
-    messages: [{ role: 'user', content }],
-  })
-  return {
-    ask: (content) => limiter.schedule(() => client.chat.completions.create(request(content))),
-    stream: (content) =>
-      limiter.schedule(() => client.chat.completions.create({ ...request(content), stream: true })),
-  }
+  return chatBy((request) => limiter.schedule(() => client.chat.completions.create(request)))
 }

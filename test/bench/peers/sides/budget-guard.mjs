@@ -1,5 +1,6 @@
 import OpenAI from 'openai'
 import { createClient } from 'redis'
+import { chatBy } from './chat.mjs'
 import { definePrice, estimator, guard, redisStore } from './source/dist/index.js'
 
 /** Its estimator reserves the cost before the call, in Redis, by a script. */
@@ -16,13 +17,5 @@ export async function create({ upstream, apiKey, redis, cap }) {
     store: redisStore(store),
     estimateUsage: estimator(),
   })
-  const request = (content) => ({
-    model: 'gpt-4o-mini',
-    max_tokens: 100,
-    messages: [{ role: 'user', content }],
-  })
-  return {
-    ask: (content) => guarded.create(request(content)),
-    stream: (content) => guarded.create({ ...request(content), stream: true }),
-  }
+  return chatBy((request) => guarded.create(request))
 }

@@ -2,6 +2,7 @@ import { observeOpenAI } from '@langfuse/openai'
 import { LangfuseSpanProcessor } from '@langfuse/otel'
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node'
 import OpenAI from 'openai'
+import { chatBy } from './chat.mjs'
 
 export async function create({ upstream, apiKey, langfuse }) {
   const processor = new LangfuseSpanProcessor({
@@ -11,13 +12,5 @@ export async function create({ upstream, apiKey, langfuse }) {
   })
   new NodeTracerProvider({ spanProcessors: [processor] }).register()
   const client = observeOpenAI(new OpenAI({ baseURL: upstream, apiKey, maxRetries: 0 }))
-  const request = (content) => ({
-    model: 'gpt-4o-mini',
-    max_tokens: 100,
-    messages: [{ role: 'user', content }],
-  })
-  return {
-    ask: (content) => client.chat.completions.create(request(content)),
-    stream: (content) => client.chat.completions.create({ ...request(content), stream: true }),
-  }
+  return chatBy((request) => client.chat.completions.create(request))
 }

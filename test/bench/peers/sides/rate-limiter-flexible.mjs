@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis'
 import OpenAI from 'openai'
 import { RateLimiterRedis } from 'rate-limiter-flexible'
+import { chatBy } from './chat.mjs'
 
 /** Requests a minute, in Redis: one script before each call. */
 export async function create({ upstream, apiKey, redis }) {
@@ -9,19 +10,8 @@ export async function create({ upstream, apiKey, redis }) {
   await new Promise((resolve) => storeClient.once('ready', resolve))
   const limiter = new RateLimiterRedis({ storeClient, keyPrefix: 'bench', points: 1e8, duration: 60 })
   const client = new OpenAI({ baseURL: upstream, apiKey, maxRetries: 0 })
-  const request = (content) => ({
-    model: 'gpt-4o-mini',
-    max_tokens: 100,
-    messages: [{ role: 'user', content }],
+  return chatBy(async (request) => {
+    await limiter.consume('team')
+    return await client.chat.completions.create(request)
   })
-  return {
-    async ask(content) {
-      await limiter.consume('team')
-      return await client.chat.completions.create(request(content))
-    },
-    async stream(content) {
-      await limiter.consume('team')
-      return await client.chat.completions.create({ ...request(content), stream: true })
-    },
-  }
 }
