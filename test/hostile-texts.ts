@@ -57,6 +57,8 @@ const PARTS = [
   '\ud83d',
   '\udc00',
   '﹛"answer"：＂YES＂﹜',
+  '\u3164\u115f\u1160\uffa0\u034f\u17b4\u2800YES',
+  '⟦YES⟧ 【YES】 〔YES〕 ❬YES❭ ❮YES❯ ❰YES❱ ˂YES˃ ⦃YES⦄ ﴾YES﴿',
 ]
 
 /** Texts of such parts, of any characters, and of a plain question between them. */

@@ -175,13 +175,20 @@ test('what explain says is what the gateway then does', async () => {
   }
 })
 
-test('a policy in the place of a request is told from one', async () => {
-  const file = join(temporaryFolder(), 'policy.json')
-  await llmGateway(['policy', 'init', file, '--team', 'shop', '--agent', 'one'], {})
-  expect(await llmGateway(['policy', 'explain', file, '--policy', file], {})).toMatchObject({
-    code: 2,
-    err: expect.stringMatching(/has teams, so it is a policy and no request: give it with --policy\./),
-  })
+test.each([{ teams: { shop: { agents: ['one'] } } }, { cache: false }, { timezone: 'UTC' }])(
+  'a policy %j in the place of a request is told from one',
+  async (policy) => {
+    const file = fileOf(policy)
+    expect(await llmGateway(['policy', 'explain', file, '--policy', file], {})).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/it is no request\. A policy is given with --policy\./),
+    })
+  },
+)
+
+test('a request may have members of the same name as a policy', async () => {
+  const body = { model: 'gpt-4o-mini', models: ['other'], messages: [{ role: 'user', content: 'x' }] }
+  expect((await explained([fileOf(body), '--agent', 'seo'])).code).toBe(0)
 })
 
 test('explain reads the live policy and its switches', async () => {

@@ -173,7 +173,12 @@ test.each([
   ['calls.jsonl', JSON.stringify(past(0, { at: true })), 'line 1: at: must be a time'],
   ['calls.jsonl', JSON.stringify(past(0, { at: '' })), 'line 1: at: must be a time'],
   ['calls.jsonl', JSON.stringify(past(0, { at: '+200000-01-01' })), 'line 1: at: must be a time'],
+  ['calls.jsonl', JSON.stringify(past(0, { at: 1_790_000_000 })), 'line 1: at: must be a time'],
+  ['calls.jsonl', JSON.stringify(past(0, { at: '20261101' })), 'line 1: at: must be a time'],
   ['calls.jsonl', JSON.stringify(past(0, { latency_ms: 1e300 })), 'line 1: latency_ms: '],
+  ['calls.jsonl', JSON.stringify(past(0, { latency_ms: true })), 'line 1: latency_ms: '],
+  ['calls.jsonl', JSON.stringify(past(0, { latency_ms: [] })), 'line 1: latency_ms: '],
+  ['calls.csv', ROW.replace('latency_ms', 'agent'), 'row 1: column agent stands twice.'],
   ['calls.csv', `${ROW}1e300,one,first,1\n`, 'row 3: at: must be a time'],
   ['calls.csv', `${ROW}2026-11-01T00:00:00Z,"one"x,first,1\n`, 'line 3: this is not CSV. '],
   ['calls.csv', `${ROW}2026-11-01T00:00:00Z,one,first,1,2\n`, 'line 3: this is not CSV. '],
@@ -185,6 +190,17 @@ test.each([
     out: '',
     err: expect.stringContaining(`${name}, ${message}`),
   })
+})
+
+test('a cell of blanks is absent, and a page does not overwrite the calls', async () => {
+  const file = temporaryFile('calls.csv', ROW.replace(',1\n', ',  \n'))
+  expect((await played(file))[0]).toMatchObject({ calls: 1 })
+  const { code, err } = await llmGateway(['simulate', file, '--html', file], {})
+  expect({ code, err }).toEqual({
+    code: 2,
+    err: expect.stringContaining('--html names the file of the calls'),
+  })
+  expect((await played(file))[0]).toMatchObject({ calls: 1 })
 })
 
 test('a file that is not there is named', async () => {

@@ -185,6 +185,16 @@ describe('export', () => {
     expect([readFileSync(out, 'utf8'), existsSync(cursor)]).toEqual(['mine', false])
   })
 
+  test('does not write its cursor over its output', async () => {
+    const out = file('calls.csv')
+    const { code, err } = await exported(['--out', out, '--cursor', out])
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: expect.stringContaining('--out and --cursor name one file'),
+    })
+    expect(existsSync(out)).toBe(false)
+  })
+
   test.each([
     '{',
     'null',

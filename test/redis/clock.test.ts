@@ -91,41 +91,69 @@ test('what is newer in Redis is found after `localSeconds`, although the clock h
   await expect.poll(() => requestFor(one, 'x')).toBe(fresh)
 })
 
-test('entries of other processes are found by meaning, although the clock has been set back', async () => {
-  const alike = {
-    ...embedder,
-    embed: async (texts: readonly string[]) => texts.map(() => new Float32Array(embedder.dimensions).fill(1)),
-  }
-  const options: GatewayOptions = {
-    redis: redis.url,
-    policy: {
-      ...policy,
-      cache: {
-        exact: false,
-        semantic: { mode: 'on', threshold: 0.95, guards: [], errorBudget: 1, judge: false },
+test.each([
+  ['set back', HOUR_MS, 0],
+  ['set forward', 0, HOUR_MS],
+])(
+  'entries of other processes are found by meaning, although the clock has been %s',
+  async (_, before, after) => {
+    const alike = {
+      ...embedder,
+      embed: async (texts: readonly string[]) =>
+        texts.map(() => new Float32Array(embedder.dimensions).fill(1)),
+    }
+    const options: GatewayOptions = {
+      redis: redis.url,
+      policy: {
+        ...policy,
+        cache: {
+          exact: false,
+          semantic: { mode: 'on', threshold: 0.95, guards: [], errorBudget: 1, judge: false },
+        },
       },
-    },
-    cache: { semantic: { embedder: alike, secret: 'shared by all processes', deadlineMs: 5_000 } },
+      cache: { semantic: { embedder: alike, secret: 'shared by all processes', deadlineMs: 5_000 } },
+    }
+    const one = await gateway(options)
+    const other = await gateway(options)
+    aheadMs = before
+    await requestFor(one, 'Which woods do you use for tables')
+    for (const key of await redis.admin.keys('gw:*:s:*')) await redis.admin.del(key)
+    // The other process has the true time all along.
+    aheadMs = 0
+    const asked = await requestFor(other, 'How do I return shoes to you')
+    aheadMs = after
+    // Each ask looks for news, at most once a second.
+    await expect
+      .poll(async () => {
+        const { data, response } = await one.client.chat.completions
+          .create(
+            ask('How does one return shoes to your shop'),
+            // Its own answer would hide the other's.
+            gatewayOptions({ cache: { noStore: true } }),
+          )
+          .withResponse()
+        await sleep(200)
+        return [response.headers.get('x-gateway-cache'), Number(data.choices[0]?.message.content)]
+      })
+      .toEqual(['semantic', asked])
+  },
+)
+
+test('what was deleted while Redis hung is not given again, although the clock was ahead when it was stored', async () => {
+  const { client } = await gateway({ redis: redis.url })
+  const make = async () => {
+    const answer = await client.responses.create({ model: 'gpt-4o-mini', input: 'x' })
+    await client.gateway.flush()
+    return answer
   }
-  const one = await gateway(options)
-  const other = await gateway(options)
   aheadMs = HOUR_MS
-  await requestFor(one, 'Which woods do you use for tables')
+  const early = await make()
+  expect((await make()).output_text).toBe(early.output_text)
   aheadMs = 0
-  for (const key of await redis.admin.keys('gw:*:s:*')) await redis.admin.del(key)
-  const asked = await requestFor(other, 'How do I return shoes to you')
-  // Each ask looks for news, at most once a second.
-  await expect
-    .poll(async () => {
-      const { data, response } = await one.client.chat.completions
-        .create(
-          ask('How does one return shoes to your shop'),
-          // Its own answer would hide the other's.
-          gatewayOptions({ cache: { noStore: true } }),
-        )
-        .withResponse()
-      await sleep(200)
-      return [response.headers.get('x-gateway-cache'), Number(data.choices[0]?.message.content)]
-    })
-    .toEqual(['semantic', asked])
+  redis.pause()
+  const deletion = client.responses.delete(early.id)
+  // Upstream is told first; what Redis is told is repeated once it answers.
+  await deletion.catch(() => undefined)
+  redis.resume()
+  expect((await make()).output_text).not.toBe(early.output_text)
 })

@@ -11,7 +11,7 @@ import type { Format } from './format.ts'
 import { formats } from './formats.ts'
 import type { Source } from './source.ts'
 import { type SseEvent, sseReader } from './sse.ts'
-import type { UpstreamResponse } from './upstream-response.ts'
+import { createPieceBytes, type UpstreamResponse } from './upstream-response.ts'
 import { openView } from './view.ts'
 
 const MIB = 1024 * 1024
@@ -52,6 +52,7 @@ export function recordResponse(response: UpstreamResponse, source: Source): Reco
   )
   const accumulator = createAccumulator(log, { operation: source.operation, format, streamed, asAsked })
   const { body } = response
+  const bytesOf = createPieceBytes()
   const over = withResolvers<void>()
   const ended = withResolvers<Ending>()
   let outcome: Ending['type'] | undefined
@@ -100,7 +101,7 @@ export function recordResponse(response: UpstreamResponse, source: Source): Reco
       for (;;) {
         const read = await body?.read()
         if (read?.value === undefined) break
-        const bytes = typeof read.value === 'string' ? Buffer.from(read.value) : read.value
+        const bytes = bytesOf(read.value)
         take(bytes, reader?.push(bytes) ?? NO_EVENTS)
         for (let pressure = log.backpressure(); pressure !== undefined; pressure = log.backpressure()) {
           const isStalled = !(await settlesWithin(pressure, STALL_MS))

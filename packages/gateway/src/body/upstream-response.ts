@@ -70,3 +70,17 @@ function bodyless(response: Pick<Response, 'text'>): ByteReader | undefined {
 function readable(body: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
   return 'getReader' in body ? body : (NodeReadableStream.from(body) as ReadableStream<Uint8Array>)
 }
+
+/**
+ * Returns the bytes of pieces, of which some are texts. A character that two texts share is kept for the second: alone, each half would be
+ * replaced.
+ */
+export function createPieceBytes(): (piece: Uint8Array | string) => Uint8Array {
+  let half = ''
+  return (piece) => {
+    if (typeof piece !== 'string') return piece
+    const said = half + piece
+    half = /[\uD800-\uDBFF]$/.exec(said)?.[0] ?? ''
+    return Buffer.from(said.slice(0, said.length - half.length))
+  }
+}

@@ -36,8 +36,8 @@ export function createTieredCache(
   const inFlight = new Map<string, Promise<CacheEntry | undefined>>()
   const receipts = createReceipts(connection, CHANNEL)
   const deletions = createRepeater(connection.fault)
-  /** Times of deletions, by the ids of answers. */
-  const deletedAt = new LRUCache<string, number>({ max: MAX_DELETED })
+  /** Ids of answers that upstream has deleted; it gives none of them again. */
+  const deleted = new LRUCache<string, true>({ max: MAX_DELETED })
   let listener: RedisSubscription | undefined
   /** No invalidation has been missed since this time, by `performance.now()`. */
   let listeningSince = Number.POSITIVE_INFINITY
@@ -56,7 +56,7 @@ export function createTieredCache(
 
   /** Whether upstream has deleted an answer whose entry Redis still holds: it was away, or a writer has restored it. */
   const isDeleted = (entry: CacheEntry | undefined) =>
-    entry?.answerId !== undefined && entry.storedAt <= (deletedAt.get(entry.answerId) ?? 0)
+    entry?.answerId !== undefined && deleted.has(entry.answerId)
 
   /** Subscribes on first use: an unused gateway needs no second connection. */
   function listen() {
@@ -164,7 +164,7 @@ export function createTieredCache(
     },
     async forget(answerId) {
       applyInvalidation({ answerId })
-      deletedAt.set(answerId, Date.now())
+      deleted.set(answerId, true)
       const deletion = deletions.run(answerId, async () => {
         await redis.forget(answerId)
         await publish({ answerId })

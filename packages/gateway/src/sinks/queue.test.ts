@@ -281,3 +281,27 @@ test('a wait between two tries ends when the program gives up, or the sink is cl
   expect(await again).toBe(true)
   expect(box.losses()).toBe(1)
 })
+
+test('two drains at the end share their tries: the second waits for the back-off of the first', async () => {
+  vi.useRealTimers()
+  const at: number[] = []
+  const box = queue(async () => {
+    at.push(performance.now())
+    throw new DeliveryError('not now')
+  })
+  box.add()
+  expect(await Promise.all([box.drain(true), box.drain(true)])).toEqual([false, false])
+  expect(at).toHaveLength(4)
+  // The back-off begins at a quarter of a second, half of it at least.
+  for (const [each, time] of at.slice(1).entries()) expect(time - (at[each] ?? 0)).toBeGreaterThan(100)
+})
+
+test('a program that goes on after its last drain is told of a sink that is down', async () => {
+  vi.useRealTimers()
+  const box = queue(() => Promise.reject(new DeliveryError('away')))
+  box.add()
+  expect(await box.drain(true)).toBe(false)
+  expect(box.said).toEqual([])
+  await box.drain(false)
+  expect(box.said).toEqual(['test: takes no records, which wait here: DeliveryError: away'])
+})

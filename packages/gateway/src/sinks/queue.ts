@@ -9,14 +9,13 @@ import { startDeadline } from './deadline.ts'
 import { InvalidDelivery } from './delivery.ts'
 import { exitPauseMs, resumeDeliveries, watchedForExit } from './exit-flush.ts'
 import { errorSummary, isDeliveryError, resultOrAbort } from './final-error.ts'
-import { createPace, retryDelayMs } from './pace.ts'
+import { createHealth } from './health.ts'
+import { createPace } from './pace.ts'
 import { countBeyond, type QueuedReport, type SinkQueueOptions } from './queued-report.ts'
 import { DeliveryError, type Sink } from './sink.ts'
 import { spilledOf } from './spilled.ts'
 import { lossOf, newStats, type SinkStats } from './stats.ts'
 
-/** Failures in a row after which the sink counts as down. */
-const FAILURES_UNTIL_DOWN = 4
 const MAX_REPORT_FAILURES = 3
 
 /** Creates a bounded queue before one sink: batches, retries with back-off, and drops the oldest reports when full. */
@@ -27,6 +26,7 @@ export function createSinkQueue(
   const { name, batch = 100, start, lingerMs = 1_000, deadlineMs = 5_000 } = sink
   const pace = createPace({ maxReports: batch, start, deadlineMs })
   const stats = newStats()
+  const health = createHealth(stats, (code, message) => log(code, message))
   /** Reports added since the start. */
   let accepted = 0
   /** Dropped and rejected counts at the last log line. */
@@ -36,12 +36,10 @@ export function createSinkQueue(
   let inFlight: QueuedReport[] = []
   let bytes = 0
   let timer: NodeJS.Timeout | undefined
-  let retryAt = 0
-  let failuresInARow = 0
   let sending: Promise<boolean> | undefined
   let closing: Promise<void> | undefined
-  /** Whether the last drain is in progress. */
-  let isEnding = false
+  /** Drains in progress after which the rest is dropped. */
+  let lastDrains = 0
   /** Aborts the delivery in progress. */
   let abortDelivery: (why: string) => void = () => undefined
 
@@ -91,11 +89,11 @@ export function createSinkQueue(
   function schedule() {
     const full = queue.length >= pace.fullAt()
     if (timer !== undefined) {
-      if (!full || retryAt > performance.now()) return
+      if (!full || health.retryAt() > performance.now()) return
       clearTimer(timer)
     }
     const pause = exitPauseMs()
-    const ms = Math.max(full ? 0 : lingerMs, retryAt - performance.now(), pause)
+    const ms = Math.max(full ? 0 : lingerMs, health.retryAt() - performance.now(), pause)
     const due = () => {
       timer = undefined
       if (exitPauseMs() > pause) return schedule()
@@ -191,10 +189,7 @@ export function createSinkQueue(
       if (log('GW_SINK_ERROR', stats.lastError) && rejected > 0) loggedRejected = stats.rejected
     }
     if (done === 0) return failed(new DeliveryError(reason ?? 'nothing of a batch was taken'))
-    if (failuresInARow >= FAILURES_UNTIL_DOWN) log('GW_SINK_BACK', 'takes records again.')
-    failuresInARow = 0
-    retryAt = 0
-    if (stats.state !== 'closed') stats.state = 'up'
+    health.recovered()
   }
 
   /** Drops what is left, and logs the final counts even if logged before. */
@@ -220,18 +215,14 @@ export function createSinkQueue(
     log('GW_SINK_REJECTED', `a call could not be written down: ${errorSummary(error)}`)
   }
 
-  function failed(error: unknown) {
-    failuresInARow += 1
-    stats.failures += 1
-    stats.lastError = errorSummary(error)
-    retryAt =
-      performance.now() +
-      retryDelayMs(failuresInARow, isDeliveryError(error) ? error.retryAfterMs : undefined)
-    if (stats.state === 'closed') return
-    stats.state = failuresInARow >= FAILURES_UNTIL_DOWN ? 'down' : 'failing'
-    // At the end nothing waits: one line tells of what is lost.
-    if (failuresInARow === FAILURES_UNTIL_DOWN && !isEnding)
-      log('GW_SINK_DOWN', `takes no records, which wait here: ${stats.lastError}`)
+  const failed = (error: unknown) => health.failed(error, lastDrains > 0)
+
+  const is = (state: SinkStats['state']) => stats.state === state
+
+  /** Waits until a failing sink may be tried again; another failure makes that later. */
+  async function backOff(giveUp: AbortSignal | undefined) {
+    while (is('failing') && health.retryAt() > performance.now() && !giveUp?.aborted)
+      await waitFor(health.retryAt() - performance.now(), giveUp)
   }
 
   /**
@@ -239,23 +230,27 @@ export function createSinkQueue(
    * pending; `losses` tells whether any was lost. `isLast`: a failure is retried until the sink counts as down.
    */
   async function drain(isLast: boolean, giveUp?: AbortSignal): Promise<boolean> {
-    const is = (state: SinkStats['state']) => stats.state === state
     const before = accepted
-    isEnding ||= isLast
+    if (isLast) lastDrains += 1
     const abort = () => abortDelivery('the program is ending')
     giveUp?.addEventListener('abort', abort, { once: true })
     try {
       if (sending !== undefined) await sending
+      // Beside another last drain, this one must not use up the tries of both.
+      if (lastDrains > 1) {
+        await backOff(giveUp)
+        if (is('down')) return false
+      }
       while ([...queue, ...inFlight].some(({ seq = 0 }) => seq < before)) {
         if (giveUp?.aborted) return false
         if (await send()) continue
         if (!isLast || !is('failing')) return false
-        await waitFor(retryAt - performance.now(), giveUp)
+        await backOff(giveUp)
         if (is('down')) return false
       }
       return true
     } finally {
-      isEnding &&= !isLast
+      if (isLast) lastDrains -= 1
       giveUp?.removeEventListener('abort', abort)
     }
   }

@@ -36,16 +36,17 @@ export function questionOf(
   }
 }
 
-/** Fields of a policy that no request has. */
-const OF_POLICY = ['teams', 'routing', 'models', 'agents']
+/** Fields of which each request has one. */
+const ASKED = ['messages', 'input', 'prompt', 'previous_response_id', 'conversation']
 
 function readRequest(operand: string): RequestBody {
   const value = readJson(operand)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new GatewayOptionsError(`${operand} must hold one JSON object: the body of a request.`)
-  const field = OF_POLICY.find((name) => Object.hasOwn(value, name))
-  if (field !== undefined)
-    throw new UsageError(`${operand} has ${field}, so it is a policy and no request: give it with --policy.`)
+  if (!ASKED.some((name) => Object.hasOwn(value, name)))
+    throw new UsageError(
+      `${operand} has no ${ASKED.slice(0, 3).join(', ')}: it is no request. A policy is given with --policy.`,
+    )
   return value as RequestBody
 }
 

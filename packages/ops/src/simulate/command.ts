@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { hotdashPolicy, loadPolicy } from '@hotdash/llm-gateway/policy'
 import { counted, printable } from '../cli/format.ts'
@@ -47,7 +48,7 @@ Examples:
   llm-gateway simulate november.csv --sweep cache.exact.ttlSeconds=600,3600,86400,604800 --html sweep.html
   llm-gateway simulate --synthetic --calls 300000 --sweep teams.prod_customer.usdPerDay=10,20,50
 
-Exit codes: 0 done, 2 usage error. Details: docs/simulate.md`
+Exit codes: 0 done, 1 the page cannot be written, 2 usage error. Details: docs/simulate.md`
 
 export async function run(argv: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -68,6 +69,8 @@ export async function run(argv: string[]): Promise<number> {
   const variants = variantsOf(values.policy)
   const [first] = variants as [Variant]
   const tried = values.sweep === undefined ? [] : swept(first.policy, values.sweep)
+  if (values.html !== undefined && positionals.some((file) => resolve(file) === resolve(values.html ?? '')))
+    throw new UsageError('--html names the file of the calls: the page would overwrite them.')
   const processes = wholeNumber('--processes', values.processes, 1, 1_000)
   const past = pastOf(await rowsOf(positionals, values))
   const timezone = first.policy.timezone ?? 'UTC'

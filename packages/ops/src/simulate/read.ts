@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream'
 import { CsvError, parse } from 'csv-parse'
 import { unguarded } from '../cli/csv-text.ts'
-import { counted } from '../cli/format.ts'
+import { counted, printable } from '../cli/format.ts'
 import { jsonLines, type Placed } from '../cli/json-lines.ts'
 import { createProgress } from '../cli/progress.ts'
 import { UsageError } from '../core/command.ts'
@@ -43,9 +43,16 @@ export async function readRows(path: string): Promise<{ rows: Row[]; unread: str
   return { rows: rows.toSorted((a, b) => a.at - b.at), unread: [...unread] }
 }
 
+/** @throws UsageError where a title stands twice: only the last column of that name would be read */
+function once(titles: string[], path: string): string[] {
+  const twice = titles.find((title, at) => titles.indexOf(title) !== at)
+  if (twice === undefined) return titles
+  throw new UsageError(`${path}, row 1: column ${printable(twice)} stands twice.`)
+}
+
 async function* csvValues(path: string): AsyncGenerator<Placed> {
   const parser = parse({
-    columns: true,
+    columns: (titles: string[]) => once(titles, path),
     bom: true,
     relax_column_count_less: true,
     cast: (cell, { header }) => (header ? cell : unguarded(cell)),

@@ -4,16 +4,24 @@ const GOVERNED = ['chat', 'responses', 'embeddings', 'completions'] as const
 
 /** An empty cell of CSV, and `null`, stand for a value that is not there. */
 const optional = <T extends z.ZodType>(type: T) =>
-  z.preprocess((value) => (value === '' || value === null ? undefined : value), type.optional())
+  z.preprocess(
+    (value) => (value === null || (typeof value === 'string' && value.trim() === '') ? undefined : value),
+    type.optional(),
+  )
 /** Sums of times and tokens stay far below what a date and a double can hold. */
 const MOST = 1e12
 const NO_COUNT = `must be a number from 0 to ${MOST}`
+/** A number, or its text; nothing else that JavaScript would make a number of, such as `true` or `[]`. */
 const count = optional(
-  z.coerce.number({ error: NO_COUNT }).nonnegative({ error: NO_COUNT }).max(MOST, { error: NO_COUNT }),
+  z
+    .union([z.number(), z.string().transform(Number)], { error: NO_COUNT })
+    .refine((value) => value >= 0 && value <= MOST, { error: NO_COUNT }),
 )
 const required = z.string({ error: 'is missing' }).min(1, { error: 'is empty' })
 const name = optional(z.string())
 
+/** Earlier than any call of a model: seconds since 1970, or digits of a date, were taken for milliseconds. */
+const FIRST_MS = Date.UTC(2000, 0, 1)
 /** The end of the year 9999. */
 const LAST_MS = Date.UTC(10_000, 0, 1) - 1
 
@@ -32,7 +40,7 @@ function timeOf(value: unknown): number {
 const rowSchema = z.object({
   at: z.unknown().transform((value, context) => {
     const at = timeOf(value)
-    if (at > 0 && at <= LAST_MS) return at
+    if (at >= FIRST_MS && at <= LAST_MS) return at
     context.addIssue({
       code: 'custom',
       message: `${value === undefined ? 'is missing: it ' : ''}must be a time, such as 2026-11-23T06:00:00Z, or milliseconds since 1970`,

@@ -13,10 +13,11 @@ Reply with one word for each answer, in their order, and nothing else: YES, NO o
 
 /**
  * Characters that models may take for the end of a text, or that no reader sees: brackets and their look-alikes, with which
- * role tags and special tokens of models begin, control and format characters, other line ends, variation selectors.
+ * role tags and special tokens of models begin, control and format characters, other line ends, and what is drawn as nothing. Of
+ * all that Unicode calls an opening or closing mark, only round brackets are left: people write with them.
  */
 const RISKY =
-  /[<>[\]{}\u2039\u203A\u2329\u232A\u27E8\u27E9\u3008\u3009\uFE5B\uFE5C\uFE64\uFE65\uFF02\uFF1C\uFF1E\uFF3B\uFF3D\uFF5B\uFF5D\p{Variation_Selector}\p{C}\p{Zl}\p{Zp}]/gu
+  /(?![()])[<>\u02C2\u02C3\u2039\u203A\u276E\u276F\u2770\u2771\u2800\uFE64\uFE65\uFF02\uFF1C\uFF1E\p{Ps}\p{Pe}\p{Variation_Selector}\p{Default_Ignorable_Code_Point}\p{C}\p{Zl}\p{Zp}]/gu
 
 /** Returns the request of a judgement. */
 export function judgementOf(asked: string, near: readonly Candidate[], model: string, fresh?: string) {

@@ -1,4 +1,4 @@
-import { type JsonObject, list, object, text } from '../../core/json.ts'
+import { type Json, type JsonObject, list, object, text } from '../../core/json.ts'
 
 /** Whether an answer would have been right for the question; `personal`: it is for one person, or one moment, only. */
 export type Verdict = boolean | 'personal'
@@ -14,10 +14,13 @@ const VERDICTS: Record<string, Verdict> = { YES: true, NO: false, PERSONAL: 'per
 export function verdictsOf(answer: JsonObject, count: number): Verdict[] | undefined {
   const [choice, ...others] = list(answer.choices).map(object)
   if (choice === undefined || others.length > 0 || text(choice.finish_reason) !== 'stop') return undefined
-  const { content, refusal, tool_calls } = object(choice.message)
-  if (text(refusal) !== '' || list(tool_calls).length > 0) return undefined
+  const { content, refusal, tool_calls, function_call } = object(choice.message)
+  if (![refusal, tool_calls, function_call].every(isNothing)) return undefined
   return verdictsIn(text(content), count)
 }
+
+const isNothing = (member: Json | undefined) =>
+  member === undefined || member === null || member === '' || (Array.isArray(member) && member.length === 0)
 
 /** Reads the words of a reply; `undefined` if it has another form, or another number of them. */
 export function verdictsIn(said: string, count: number): Verdict[] | undefined {

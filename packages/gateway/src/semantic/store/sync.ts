@@ -6,8 +6,9 @@ import { type IndexedId, isEntryId, PAGE_SIZE, type RedisEntries } from './redis
 
 /** How far this process has loaded a partition. */
 type SyncState = {
-  /** When Redis was last checked for news, by `performance.now()`. */
+  /** When Redis was last checked for news: by `performance.now()`, and the time of day, by which writers name their entries. */
   checkedAt: number
+  checkedDay: number
   /** Whether the first load is complete. */
   loaded: boolean
   loading: Promise<void> | undefined
@@ -38,6 +39,7 @@ export function createSync(partitions: Partitions, entries: RedisEntries) {
     if (known !== undefined) return known
     const it = {
       checkedAt: Number.NEGATIVE_INFINITY,
+      checkedDay: 0,
       loaded: false,
       loading: undefined,
       seen: new Map<string, number>(),
@@ -103,7 +105,9 @@ export function createSync(partitions: Partitions, entries: RedisEntries) {
     try {
       // Reads purge stamps before upstream is called for an answer that may be stored.
       if (!it.loaded) await entries.get(partition, [])
-      const from = it.loaded ? at - (checkedAt - it.checkedAt) - OVERLAP_MS : 0
+      // A clock that was set has left out what others wrote before or since: the newest entries are listed again.
+      const isSet = Math.abs(at - it.checkedDay - (checkedAt - it.checkedAt)) > OVERLAP_MS / 2
+      const from = it.loaded && !isSet ? it.checkedDay - OVERLAP_MS : 0
       const listed = await list(partition, from, it.loaded ? MAX_NEW : partitions.capacity())
       const fresh = listed.filter(({ id, at }) => it.seen.get(id) !== at)
       if (it.loaded) await catchUp(partition, state, fresh)
@@ -114,6 +118,7 @@ export function createSync(partitions: Partitions, entries: RedisEntries) {
       // Redis is down: entries cannot be confirmed, so none is found. The next check tries again.
     }
     it.checkedAt = checkedAt
+    it.checkedDay = at
   }
 
   async function catchUp(partition: Partition, state: PartitionState, listed: IndexedId[]) {
