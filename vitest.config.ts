@@ -84,7 +84,7 @@ export default defineConfig({
     globalSetup: ['test/redis/global-setup.ts'],
     setupFiles: ['test/setup.ts'],
     sequence: { sequencer: LongestFirst },
-    maxWorkers: Math.max(4, Math.min(12, availableParallelism())),
+    maxWorkers: Math.max(8, Math.min(12, availableParallelism())),
     testTimeout: TEST_TIMEOUT_MS,
     hookTimeout: TEST_TIMEOUT_MS,
     expect: { poll: { timeout: 120_000 } },

@@ -38,6 +38,7 @@ export function createSinkQueue(
   let timer: NodeJS.Timeout | undefined
   let sending: Promise<boolean> | undefined
   let closing: Promise<void> | undefined
+  const closed = new AbortController()
   /** Drains in progress after which the rest is dropped. */
   let lastDrains = 0
   /** Aborts the delivery in progress. */
@@ -220,9 +221,10 @@ export function createSinkQueue(
   const is = (state: SinkStats['state']) => stats.state === state
 
   /** Waits until a failing sink may be tried again; another failure makes that later. */
-  async function backOff(giveUp: AbortSignal | undefined) {
-    while (is('failing') && health.retryAt() > performance.now() && !giveUp?.aborted)
-      await waitFor(health.retryAt() - performance.now(), giveUp)
+  async function backOff(giveUp = closed.signal) {
+    const over = AbortSignal.any([giveUp, closed.signal])
+    while (is('failing') && health.retryAt() > performance.now() && !over.aborted)
+      await waitFor(health.retryAt() - performance.now(), over)
   }
 
   /**
@@ -258,6 +260,7 @@ export function createSinkQueue(
   /** Waits for the delivery in progress, so that all remaining reports count as dropped. */
   async function close() {
     stats.state = 'closed'
+    closed.abort()
     clearTimer(timer)
     abortDelivery(CLOSED)
     await sending
