@@ -6,7 +6,7 @@
 const SHARE = Number(process.env.FUZZ_RUNS ?? 0.1)
 const GOLDEN_RATIO = (1 + Math.sqrt(5)) / 2
 
-/** Seed of generated cases. Another one where `FUZZ_SEED` is set. */
+/** Seed of all generated cases, those of fast-check included. Another one where `FUZZ_SEED` is set. */
 export const SEED = Number(process.env.FUZZ_SEED ?? 12)
 
 /** Returns how many cases a generator tries, of its full number. */

@@ -5,8 +5,11 @@ import { FORMS, type Form } from '../forms.ts'
 /** The constructor of a client of the SDK; not all of them know each other's options. */
 type Client = new (options: ClientOptions) => OpenAI
 
-/** A form of credentials, and the class of the client that takes it. */
-export type Credential = Form & { of: Client; isSigned?: true }
+/**
+ * A form of credentials, and the class of the client that takes it. `isPublic`: requests have no secret but a signature that only
+ * AWS can verify.
+ */
+export type Credential = Form & { of: Client; isSigned?: true; isPublic?: true }
 
 const AWS = { region: 'us-west-2', endpoint: 'mantle' as const }
 export const SECRET = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret-of-a-test' }
@@ -31,6 +34,7 @@ export const CREDENTIALS: Credential[] = [
     of: OpenAI,
     options: (baseURL) => ({ provider: bedrock({ ...AWS, baseURL, ...SECRET }) }),
     isSigned: true,
+    isPublic: true,
   },
   {
     name: 'provider: bedrock, SigV4 of a provider of credentials',

@@ -1,5 +1,6 @@
 import { pipeline, Readable, type Transform } from 'node:stream'
 import zlib from 'node:zlib'
+import { isInstance } from '../util/error-text.ts'
 import type { ByteReader } from './upstream-response.ts'
 
 // As `fetch` does: decodes what has arrived, and accepts a body without its end.
@@ -65,4 +66,4 @@ async function* bytesOf(pieces: ByteReader): Bytes {
   }
 }
 
-const isTerminated = (error: unknown) => error instanceof TypeError && error.message === 'terminated'
+const isTerminated = (error: unknown) => isInstance(error, TypeError) && error.message === 'terminated'

@@ -82,8 +82,16 @@ export function withoutResponse(reason: unknown, ended: Promise<Ending>): Record
 
 /** An AbortError from another caller's transport would silence the SDK of a caller that shares the call. */
 function asConnectionError(reason: unknown): unknown {
-  const isAbort = reason instanceof Error && reason.name === 'AbortError'
-  return isAbort ? new TypeError('fetch failed', { cause: reason }) : reason
+  return isAbortError(reason) ? new TypeError('fetch failed', { cause: reason }) : reason
+}
+
+/** Never throws, as a foreign reason may where it is looked at. */
+function isAbortError(reason: unknown): boolean {
+  try {
+    return reason instanceof Error && reason.name === 'AbortError'
+  } catch {
+    return false
+  }
 }
 
 /** How one caller wants to see an answer that others may share. */

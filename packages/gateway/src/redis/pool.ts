@@ -1,3 +1,4 @@
+import { isInstance } from '../util/error-text.ts'
 import type { Fault } from '../util/faults.ts'
 import type { IoredisClient } from './connect.ts'
 import {
@@ -71,7 +72,7 @@ function shareOf({ connection }: Root, fault: Fault, release: () => void): Redis
         return command(client)
       }
       return connection.run(counted, wait).catch((error: unknown) => {
-        if (isSent && error instanceof RedisUnavailable)
+        if (isSent && isInstance(error, RedisUnavailable))
           counts[error.message.startsWith('no answer within') ? 'timeouts' : 'errors'] += 1
         throw error
       })

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isInstance } from '../util/error-text.ts'
 import type { RedisClient } from './connect.ts'
 
 /**
@@ -33,12 +34,12 @@ export function createScript(source: string, flags?: ScriptFlags): Script {
     try {
       return await evaluate(client, 'evalsha', script.sha, keys.length, rest)
     } catch (error) {
-      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
+      if (!isInstance(error, Error) || !error.message.startsWith('NOSCRIPT')) throw error
     }
     try {
       return await evaluate(client, 'eval', script.text, keys.length, rest)
     } catch (error) {
-      if (script === plain || !(error instanceof Error) || !UNREADABLE.test(error.message)) throw error
+      if (script === plain || !isInstance(error, Error) || !UNREADABLE.test(error.message)) throw error
       current = plain
       return await run(client, keys, args)
     }

@@ -1,6 +1,7 @@
 import { errorCode } from '../body/error-code.ts'
 import type { Call } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
+import { isInstance } from '../util/error-text.ts'
 
 const OVERLOADED = new Set([408, 409, 429])
 
@@ -36,7 +37,7 @@ const FETCHS_OWN: ReadonlySet<unknown> = new Set(['ERR_INVALID_URL', 'UND_ERR_RE
  * Another model has the same address. Connection errors have a code, those of `fetch` mostly none.
  */
 function isFetchsOwn(error: unknown): boolean {
-  if (!(error instanceof TypeError) || error.message !== 'fetch failed') return false
+  if (!isInstance(error, TypeError) || error.message !== 'fetch failed') return false
   const { cause } = error
-  return cause instanceof Error && (!('code' in cause) || FETCHS_OWN.has(cause.code))
+  return isInstance(cause, Error) && (!('code' in cause) || FETCHS_OWN.has(cause.code))
 }

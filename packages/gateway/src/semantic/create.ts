@@ -1,7 +1,7 @@
 import type { Call } from '../core/call.ts'
 import type { LimitedLog } from '../core/log-codes.ts'
 import type { RedisConnection } from '../redis/connection.ts'
-import { errorText } from '../util/error-text.ts'
+import { errorText, isInstance } from '../util/error-text.ts'
 import { createBackendStore } from './backends/store.ts'
 import { createSharedStates } from './decision/auto/shared-states.ts'
 import { createLearner } from './decision/learner.ts'
@@ -61,7 +61,7 @@ function createStore({ settings, key, sharedBytes, keyLocking, redis, warn }: Se
   const dims = embedder?.dimensions ?? dimensions
   const name = index === 'flat' ? index : index.name
   const onError = (error: unknown) => {
-    const message = error instanceof Error ? error.message : errorText(error)
+    const message = isInstance(error, Error) ? error.message : errorText(error)
     warn('GW_SEMANTIC_STORE_ERROR', `semantic cache, ${name}: ${message}`)
   }
   const inRedis = createGenerations(redis)

@@ -1,3 +1,4 @@
+import { isInstance } from '../util/error-text.ts'
 import { type Delivery, DeliveryError, type Report } from './sink.ts'
 
 /** One report of a batch: the report, and the size of its serialised form in bytes. */
@@ -36,7 +37,7 @@ export async function sendInBatches<P extends BatchItem>(
     try {
       answer = await send(due)
     } catch (error) {
-      if (!(error instanceof DeliveryError) || results.size === 0) throw error
+      if (!isInstance(error, DeliveryError) || results.size === 0) throw error
       const { message: retry, unsure } = error
       for (const { report } of due) results.set(report, { retry, unsure })
       for (const { report } of waiting.flat()) results.set(report, { retry })

@@ -19,9 +19,20 @@ export function resultOrAbort<T>(work: Promise<T>, signal: AbortSignal): Promise
   return Promise.race([work, silence])
 }
 
-/** Compares by name: a sink may use another copy of this package. */
-export const isDeliveryError = (error: unknown): error is DeliveryError =>
-  error instanceof Error && error.name === 'DeliveryError'
+/** Compares by name: a sink may use another copy of this package. Never throws. */
+export function isDeliveryError(error: unknown): error is DeliveryError {
+  try {
+    return error instanceof Error && error.name === 'DeliveryError'
+  } catch {
+    return false
+  }
+}
 
-export const errorSummary = (error: unknown) =>
-  error instanceof Error ? `${error.name}: ${error.message.slice(0, 200)}` : 'unknown'
+/** Never throws, whatever a sink has thrown. */
+export function errorSummary(error: unknown): string {
+  try {
+    return error instanceof Error ? `${error.name}: ${error.message.slice(0, 200)}` : 'unknown'
+  } catch {
+    return 'unknown'
+  }
+}

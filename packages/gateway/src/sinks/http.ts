@@ -1,4 +1,4 @@
-import { codeOf } from '../util/error-text.ts'
+import { codeOf, isInstance } from '../util/error-text.ts'
 import { maskPersonal, maskSecrets } from '../util/redact.ts'
 import { retryAfterMs } from '../util/retry-after.ts'
 import { DeliveryError } from './sink.ts'
@@ -45,8 +45,8 @@ export function httpError(who: string, { status, headers, text }: Answer, keys: 
 
 /** Builds the error for a request without an answer. */
 export function networkError(who: string, error: unknown, signal: AbortSignal): DeliveryError {
-  if (signal.aborted && signal.reason instanceof DeliveryError) return signal.reason
-  const cause = error instanceof Error ? (error.cause ?? error) : undefined
+  if (signal.aborted && isInstance(signal.reason, DeliveryError)) return signal.reason
+  const cause = isInstance(error, Error) ? (error.cause ?? error) : undefined
   const code = codeOf(cause)
   return new DeliveryError(`${who} cannot be reached${code === undefined ? '' : ` (${code})`}`, {
     unsure: code === undefined || !NEVER_SENT.has(code),

@@ -2,6 +2,7 @@ import { decoded } from '../body/decode.ts'
 import { headersFromRaw } from '../body/layered-headers.ts'
 import { createPushBody, type PushBody } from '../body/push-body.ts'
 import type { UpstreamResponse } from '../body/upstream-response.ts'
+import { isInstance } from '../util/error-text.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { ResponseHandoff } from './response-handoff.ts'
 
@@ -27,7 +28,9 @@ export function dispatched(dispatcher: Dispatcher, post: Post): Promise<Upstream
     const stop = (reason: unknown) => {
       if (over) return
       settle()
-      abort?.(reason instanceof Error ? reason : new DOMException('This operation was aborted', 'AbortError'))
+      abort?.(
+        isInstance(reason, Error) ? reason : new DOMException('This operation was aborted', 'AbortError'),
+      )
     }
     const onAbort = () => {
       const { reason } = signal

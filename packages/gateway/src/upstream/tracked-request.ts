@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
 import type { Log } from '../core/log-codes.ts'
-import { errorText } from '../util/error-text.ts'
+import { errorText, isInstance } from '../util/error-text.ts'
 import { ignoreRejection } from '../util/faults.ts'
 
 /** Message of undici about a request that is being sent, by any sender. Source: undici, "Diagnostics Channel Support". */
@@ -88,8 +88,8 @@ export class TrackedRequest {
 }
 
 function isClosed(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined
-  return cause instanceof Error && 'code' in cause && CLOSED.has(cause.code)
+  const cause = isInstance(error, Error) ? error.cause : undefined
+  return isInstance(cause, Error) && 'code' in cause && CLOSED.has(cause.code)
 }
 
 function listen(say: Log): void {

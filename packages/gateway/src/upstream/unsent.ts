@@ -1,3 +1,5 @@
+import { isInstance } from '../util/error-text.ts'
+
 /** Error codes that occur only while a name is resolved or a connection is opened. */
 const BEFORE = new Set([
   'ECONNREFUSED',
@@ -13,7 +15,7 @@ const CALLS = new Set(['connect', 'getaddrinfo'])
 
 /** Returns whether an error of `fetch` proves that no byte of the request was sent: no connection was opened. */
 export function neverLeft(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
+  if (!isInstance(error, Error)) return false
   return isBefore(error.cause)
 }
 

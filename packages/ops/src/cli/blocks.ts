@@ -3,7 +3,8 @@ const LEVELS = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 
 /** Draws a bar of block characters, padded to `width`. A value above 0 shows at least an eighth. */
 export function bar(value: number, most: number, width: number): string {
-  const share = most > 0 ? Math.min(1, Math.max(0, value / most)) : 0
+  const ratio = value / most
+  const share = ratio > 0 && most > 0 ? Math.min(1, ratio) : 0
   const eighths = Math.max(Math.round(share * width * 8), value > 0 ? 1 : 0)
   return `${'█'.repeat(Math.floor(eighths / 8))}${EIGHTHS[eighths % 8]}`.padEnd(width)
 }

@@ -2,6 +2,7 @@ import { GatewayOptionsError } from '../../core/options-error.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { IoredisClient } from '../../redis/connect.ts'
 import { createRedisConnection } from '../../redis/connection.ts'
+import { isInstance } from '../../util/error-text.ts'
 import { checkPolicy } from '../load.ts'
 import { type Change, changeOf, checkSwitches, MAX_VERSION, rejectUnsafe } from './change.ts'
 import { type Difference, differences } from './diff.ts'
@@ -99,7 +100,7 @@ export function createPolicyStore(
     try {
       return { version, change: changeOf(text, version) }
     } catch (error) {
-      if (error instanceof GatewayOptionsError) return await withLast({ version, broken: error.message })
+      if (isInstance(error, GatewayOptionsError)) return await withLast({ version, broken: error.message })
       throw error
     }
   }

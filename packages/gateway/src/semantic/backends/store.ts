@@ -1,5 +1,6 @@
 import { type RedisConnection, RedisUnavailable } from '../../redis/connection.ts'
 import { backoffMs } from '../../util/backoff.ts'
+import { isInstance } from '../../util/error-text.ts'
 import { raceAbort } from '../../util/timeout.ts'
 import { signalAfter } from '../../util/timers.ts'
 import { lengthOf, normalised, quantise } from '../index/quantise.ts'
@@ -66,7 +67,7 @@ export function createBackendStore({
       failures += 1
       unavailableUntil = performance.now() + backoffMs(failures, BACKOFF)
       // The Redis connection logs its own failures.
-      if (!(error instanceof RedisUnavailable)) onError(signal.aborted ? `no answer within ${ms} ms` : error)
+      if (!isInstance(error, RedisUnavailable)) onError(signal.aborted ? `no answer within ${ms} ms` : error)
       throw error
     }
   }

@@ -1,6 +1,6 @@
 import type { RedisConnection } from '../../redis/connection.ts'
 import { createMemoryBudget } from '../../redis/memory-budget.ts'
-import { errorText } from '../../util/error-text.ts'
+import { errorText, isInstance } from '../../util/error-text.ts'
 import type { VectorBackend, VectorBackendFactory } from './port.ts'
 
 /** `EF`: nodes that a search visits. A higher value finds the nearest more often and takes longer. */
@@ -102,7 +102,7 @@ function backendOver(redis: RedisConnection, maxBytes: number): VectorBackend {
 const floatsOf = (vector: Int8Array) => Buffer.from(Float32Array.from(vector).buffer)
 
 /** An error reply of Redis, as opposed to no answer. Compared by name: the program may use another copy of ioredis. */
-const isReply = (error: unknown) => error instanceof Error && error.name === 'ReplyError'
+const isReply = (error: unknown) => isInstance(error, Error) && error.name === 'ReplyError'
 
 async function failUnconfigured(): Promise<never> {
   throw new Error('there is no Redis: set gateway.redis, or LLM_GATEWAY_REDIS_URL')

@@ -1,5 +1,6 @@
 import type { ApiIngestionEvent, ApiIngestionResponse, Langfuse } from 'langfuse'
 import { isObject, type Json, list } from '../../core/json.ts'
+import { isInstance } from '../../util/error-text.ts'
 import { loadDependency } from '../../util/load-package.ts'
 import { type BatchItem, type BatchRejected, type ItemResult, type Limits, sendInBatches } from '../batch.ts'
 import { type Answer, excerpt, httpError, networkError } from '../http.ts'
@@ -198,7 +199,7 @@ async function post(
 
 /** Converts what the client throws: the response itself, with its parsed body or the error of parsing it. */
 function answerFrom(thrown: unknown): Answer | undefined {
-  if (!(thrown instanceof Response)) return undefined
+  if (!isInstance(thrown, Response)) return undefined
   const { error } = thrown as Response & { error?: unknown }
   const text = isObject(error) && !(error instanceof Error) ? errorMessages(error) : ''
   return { status: thrown.status, headers: thrown.headers, text }

@@ -1,5 +1,5 @@
 import type { ApiIngestionEvent, Langfuse } from 'langfuse'
-import { errorText } from '../../util/error-text.ts'
+import { errorText, isInstance } from '../../util/error-text.ts'
 import type { SinkDeps } from '../backend.ts'
 import { deliveryOf, type ItemResult } from '../batch.ts'
 import { exportSpans } from '../otlp/export.ts'
@@ -67,7 +67,7 @@ export function createLangfuseSink(settings: LangfuseSettings, { warn }: Pick<Si
     chosen = 'otlp'
     v4 = true
     const delivery = await sendSpans(items, signal).catch((error: unknown) => {
-      if (!(error instanceof DeliveryError)) throw error
+      if (!isInstance(error, DeliveryError)) throw error
       throw new DeliveryError(`${STORES_NOTHING}, and of OpenTelemetry neither: ${error.message}`)
     })
     return {
@@ -104,7 +104,7 @@ export function createLangfuseSink(settings: LangfuseSettings, { warn }: Pick<Si
     try {
       return (await ingest(await connected(), scores, progress, signal)).results
     } catch (error) {
-      if (!(error instanceof DeliveryError)) throw error
+      if (!isInstance(error, DeliveryError)) throw error
       const { message: retry, unsure } = error
       return new Map(scores.map(({ report }) => [report, { retry, unsure }]))
     }
@@ -130,7 +130,7 @@ export function createLangfuseSink(settings: LangfuseSettings, { warn }: Pick<Si
           ? await sendSpans(items, signal)
           : await sendEvents(items, signal)
       } catch (error) {
-        if (error instanceof DeliveryError) chosen = undefined
+        if (isInstance(error, DeliveryError)) chosen = undefined
         throw error
       }
     },

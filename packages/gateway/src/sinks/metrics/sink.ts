@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { RedisConnection } from '../../redis/connection.ts'
 import { createScript } from '../../redis/script.ts'
+import { isInstance } from '../../util/error-text.ts'
 import { type Delivery, DeliveryError, type Report, type Sink } from '../sink.ts'
 import { HOUR_MS } from './counters.ts'
 import type { MetricsSettings } from './options.ts'
@@ -47,7 +48,7 @@ export function createMetricsSink(
     try {
       await redis.run((client) => script.run(client, write.keys, write.args))
     } catch (error) {
-      throw new DeliveryError(error instanceof Error ? error.message : 'unknown', { cause: error })
+      throw new DeliveryError(isInstance(error, Error) ? error.message : 'unknown', { cause: error })
     }
     unconfirmed = undefined
   }

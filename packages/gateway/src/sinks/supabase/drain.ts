@@ -1,4 +1,5 @@
 import { backoffMs } from '../../util/backoff.ts'
+import { isInstance } from '../../util/error-text.ts'
 import { attempt, type Fault } from '../../util/faults.ts'
 import { clearTimer, setTimer, signalAfter } from '../../util/timers.ts'
 import { exitPauseMs, resumeDeliveries, watchedForExit } from '../exit-flush.ts'
@@ -59,7 +60,7 @@ export function createDrain(
       quietPolls = found || spill.waiting() > 0 ? 1 : quietPolls + 1
     } catch (error) {
       // A Redis failure is logged by its connection; a failure of the table is not.
-      if (error instanceof DeliveryError) {
+      if (isInstance(error, DeliveryError)) {
         warn(error.message)
         await spill.leave().catch(() => undefined)
       }

@@ -1,4 +1,5 @@
 import type { Policy } from '../../core/policy.ts'
+import { isInstance } from '../../util/error-text.ts'
 import { loadSupabase } from '../../util/supabase-client.ts'
 import type { SinkDeps } from '../backend.ts'
 import { type Delivery, DeliveryError, type Report, type Sink } from '../sink.ts'
@@ -47,7 +48,7 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
     try {
       if (!skippedTable) return await write(table, batch)
     } catch (error) {
-      if (!(error instanceof DeliveryError)) throw error
+      if (!isInstance(error, DeliveryError)) throw error
     }
     try {
       return await spillRows(batch, table.lastError())
@@ -117,4 +118,4 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
   }
 }
 
-const messageOf = (error: unknown) => (error instanceof Error ? error.message.slice(0, 160) : 'unknown')
+const messageOf = (error: unknown) => (isInstance(error, Error) ? error.message.slice(0, 160) : 'unknown')

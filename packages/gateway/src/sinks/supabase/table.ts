@@ -1,5 +1,6 @@
 import type { SupabaseClient } from '@supabase/supabase-js'
 import { backoffMs } from '../../util/backoff.ts'
+import { isInstance } from '../../util/error-text.ts'
 import { createSupabaseClient } from '../../util/supabase-client.ts'
 import { signalAfter } from '../../util/timers.ts'
 import { createPace } from '../pace.ts'
@@ -78,7 +79,7 @@ export function createTable({
       if (error !== null) return { error, status }
       return data === null && WRITTEN.has(status) ? undefined : { error: NOT_SUPABASE, status }
     } catch (error) {
-      return { status: 0, error: { message: error instanceof Error ? error.message : 'unknown' } }
+      return { status: 0, error: { message: isInstance(error, Error) ? error.message : 'unknown' } }
     }
   }
 
@@ -145,7 +146,7 @@ export function createTable({
   function failed(error: unknown) {
     failures += 1
     unavailableUntil = performance.now() + backoffMs(failures, BACKOFF)
-    lastError = error instanceof DeliveryError ? error.message : 'unknown'
+    lastError = isInstance(error, DeliveryError) ? error.message : 'unknown'
   }
 
   return {

@@ -1,4 +1,4 @@
-import { errorText } from '../../../util/error-text.ts'
+import { errorText, isInstance } from '../../../util/error-text.ts'
 
 /** Texts of one run; a new question waits for one run at most. */
 const BATCH = 8
@@ -62,7 +62,7 @@ export function createBatches({ tokensOf, infer, dimensions, reply }: BatchParts
       } catch (error) {
         return reply(
           id,
-          error instanceof RangeError ? { tooLong: error.message } : { error: errorText(error) },
+          isInstance(error, RangeError) ? { tooLong: error.message } : { error: errorText(error) },
         )
       }
       if (!isRunning) void drain()
