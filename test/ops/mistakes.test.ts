@@ -49,7 +49,7 @@ test.each([
   expect(`${out}${err}`.replaceAll('\n', '')).not.toMatch(/\p{C}/u)
 })
 
-test.each(['20.20.2', '22.1.0'])('on Node %s each command tells which Node it needs', async (version) => {
+test.each(['20.20.2', '22.2.0'])('on Node %s each command tells which Node it needs', async (version) => {
   const preload = join(folder, `node-${version}.mjs`)
   writeFileSync(
     preload,
@@ -61,7 +61,7 @@ test.each(['20.20.2', '22.1.0'])('on Node %s each command tells which Node it ne
     })
     expect([code, err]).toEqual([
       2,
-      expect.stringContaining(`llm-gateway needs Node 22.2 or later, and this is Node ${version} (`),
+      expect.stringContaining(`llm-gateway needs Node 22.3 or later, and this is Node ${version} (`),
     ])
   }
 })
