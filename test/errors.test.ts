@@ -5,6 +5,8 @@ import { createGatewayClient, loadPolicy } from '@hotdash/llm-gateway'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { expect, onTestFinished, test } from 'vitest'
 import { STATUS } from '#src/core/refusal-codes.ts'
+import { createGateway as createInEdgeRuntime } from '#src/gateway/edge-runtime.ts'
+import { PackageUnusable } from '#src/util/load-package.ts'
 import { llmGateway } from './command.ts'
 import { ask } from './support.ts'
 
@@ -36,9 +38,7 @@ const served = [...server.matchAll(/\{[^{}]*?status: (\d+),\s+code: '(\w+)'[^{}]
 )
 /** Errors that are thrown: `code` of an Error. */
 const thrown = [
-  ...sourceOf('packages/gateway/src').matchAll(
-    /(?:readonly code = |Object\.assign\(new Error\(message\), \{ code: )'(\w+)'/g,
-  ),
+  ...sourceOf('packages/gateway/src').matchAll(/(?:readonly|const) code = '(gateway_\w+)'/g),
 ].map(([, code = '']) => code)
 
 test('the page has each code of a refusal, of the server and of an error that is thrown, and no other', () => {
@@ -73,6 +73,12 @@ test('the message of a refusal leads to its section', async () => {
   onTestFinished(async () => void (await client.gateway.close()))
   const refused = client.chat.completions.create({ ...ask('hello'), model: 'gpt-4o' })
   await expect(refused).rejects.toThrow(`More: ${ADDRESS}#gateway_model_not_allowed`)
+})
+
+test('so does that of a runtime or a package that cannot be used', () => {
+  expect(createInEdgeRuntime).toThrow(`More: ${ADDRESS}#gateway_unsupported_runtime`)
+  const { message } = new PackageUnusable('ioredis', 'install it', new Error('not found'))
+  expect(message).toMatch(new RegExp(`: install it \\(.*\\)\\. More: ${ADDRESS}#gateway_package_unusable$`))
 })
 
 test('llm-gateway errors prints the section of a code, offline, and lists all', async () => {

@@ -56,7 +56,7 @@ const esbuildAlone: Case = {
     })
     match(
       err,
-      /GW_PACKAGE_UNUSABLE: the package ioredis cannot be loaded: .*Dynamic require of "\w+" is not supported/,
+      /GW_PACKAGE_UNUSABLE: the package ioredis cannot be loaded: .*Dynamic require of "\w+" is not supported.*#gateway_package_unusable /,
     )
     notEqual(/Redis is (down|slow)/.test(err), true)
     return 'refused'

@@ -54,7 +54,7 @@ export const next: Platform = {
         deepEqual(`${out}${err}`.match(/warning|Module not found/gi), null)
         const { ask, edge } = await answers(lab, world)
         expectAgent({ code: 0, out: ask, err: ask })
-        match(edge, /^gateway_unsupported_runtime .*needs Node's modules/)
+        match(edge, /^gateway_unsupported_runtime .*needs Node's modules.*#gateway_unsupported_runtime$/)
         return undefined
       },
     },

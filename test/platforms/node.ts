@@ -28,7 +28,7 @@ const refused = (version: string): Case => ({
     match(
       out,
       new RegExp(
-        `^gateway_unsupported_runtime .*needs Node 20\\.18 or 22\\.3.*is Node ${version}\\nsent 0\\n$`,
+        `^gateway_unsupported_runtime .*needs Node 20\\.18 or 22\\.3.*is Node ${version}\\. More: .*#gateway_unsupported_runtime\\nsent 0\\n$`,
       ),
     )
     return 'refused'

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { Call } from '../core/call.ts'
-import { withErrorPage } from '../core/error-page.ts'
 import type { Ending, Recording } from '../core/recording.ts'
 import { type Refusal, type RefusalCode, STATUS } from '../core/refusal-codes.ts'
 import type { Reply } from '../core/reply.ts'
 import { UNBILLED } from '../core/usage.ts'
+import { withErrorPage } from '../util/error-page.ts'
 import { bufferedResponse } from './buffered-response.ts'
 import { layeredHeaders } from './layered-headers.ts'
 

@@ -108,7 +108,7 @@ function stateLogger(log: Log): OnRedisChange {
   let unavailableSince: number | undefined
   return (state, reason, isUnusable) => {
     if (isUnusable)
-      log('GW_PACKAGE_UNUSABLE', `${reason}. No process shares anything with this one. ${WITHOUT}`)
+      log('GW_PACKAGE_UNUSABLE', `${reason} No process shares anything with this one. ${WITHOUT}`)
     else if (state === 'slow' || state === 'down') {
       const message = `Redis is ${state}: ${reason?.replace(/\.$/, '')}. ${WITHOUT}`
       if (limitedLog('GW_REDIS_UNAVAILABLE', message)) unavailableSince = performance.now()

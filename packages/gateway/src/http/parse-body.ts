@@ -1,4 +1,4 @@
-export { withErrorPage } from '../core/error-page.ts'
+export { withErrorPage } from '../util/error-page.ts'
 
 import { type JsonObject, parseObject } from '../core/json.ts'
 import { type Excess, excessOf } from '../util/json-limits.ts'

@@ -1,3 +1,4 @@
+import { withErrorPage } from './error-page.ts'
 import { errorText } from './error-text.ts'
 
 /** A package that this process cannot load. The message names the package and the remedy. */
@@ -6,7 +7,8 @@ export class PackageUnusable extends Error {
   readonly code = 'gateway_package_unusable'
 
   constructor(packageName: string, remedy: string, cause: unknown) {
-    super(`the package ${packageName} cannot be loaded: ${remedy} (${errorText(cause)})`, { cause })
+    const message = `the package ${packageName} cannot be loaded: ${remedy} (${errorText(cause)}).`
+    super(withErrorPage(message, 'gateway_package_unusable'), { cause })
   }
 }
 

@@ -1,5 +1,6 @@
 import * as crypto from 'node:crypto'
 import * as zlib from 'node:zlib'
+import { withErrorPage } from './error-page.ts'
 
 /**
  * Functions that older versions of Node lack. Imported by name, they would end such a program with a SyntaxError before
@@ -16,8 +17,9 @@ export const { crc32 } = zlib
 export function assertRuntime(): void {
   const needed = [hash, crc32, URL.parse, process.getBuiltinModule]
   if (needed.every((each) => typeof each === 'function')) return
-  const message = `@hotdash/llm-gateway needs Node 20.18 or 22.3, or a newer one; this is ${runtimeName()}`
-  throw Object.assign(new Error(message), { code: 'gateway_unsupported_runtime' })
+  const code = 'gateway_unsupported_runtime'
+  const message = `@hotdash/llm-gateway needs Node 20.18 or 22.3, or a newer one; this is ${runtimeName()}.`
+  throw Object.assign(new Error(withErrorPage(message, code)), { code })
 }
 
 function runtimeName(): string {
