@@ -17,7 +17,7 @@ const lua = {
 }
 
 /** What the compiler of TypeScript says of the sources: part of `npm run lint`, and of no group of tests. */
-const TYPES = ['test/source/foreign.test.ts', 'test/agent-types.test.ts']
+const TYPES = ['test/source/foreign.test.ts', 'test/agent-types.test.ts', 'test/page-code.test.ts']
 /** Many processes, many runs of a generator, or faults at each point of the code. */
 const STRESS = [
   'test/client/matrix.test.ts',
