@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Supabase, startSupabase } from './server.ts'
 
@@ -11,6 +12,17 @@ const VIEWS = [
 const TABLES = ['llm_usage', 'llm_team_limits']
 /** What the views read. */
 const SUMS = ['llm_usage_by_day', 'llm_usage_by_hour', 'llm_usage_by_minute']
+
+/** Statements on the pages, by page. */
+const queries = ['usage-in-supabase', 'litellm-side-by-side', 'cutover'].flatMap((page) => {
+  const text = readFileSync(new URL(`../../docs/${page}.md`, import.meta.url), 'utf8')
+  return [...text.matchAll(/^ *```sql\n(.*?)^ *```/gms)].flatMap(([, block = '']) =>
+    [...block.replaceAll(/--.*$/gm, '').matchAll(/\S[^;]*;/g)].map(([query], at) => [
+      `${page}, ${at + 1}`,
+      query,
+    ]),
+  )
+})
 
 const row = (request_id: string, more: object = {}) => ({
   request_id,
@@ -95,6 +107,10 @@ describe.each(['everything', 'nothing'] as const)('where new tables grant %s by 
       expect(data, column).toBeNull()
       expect(error, column).toMatchObject({ code: '42501' })
     }
+  })
+
+  test.each(queries)('the query at %s runs', async (_, query) => {
+    expect(await supabase.sql(query)).toBeInstanceOf(Array)
   })
 
   test('views show no more than the table does, even to a role that may read them', async () => {

@@ -6,7 +6,10 @@ export function tableOf(fleet: Fleet, units: Units, limits: Limits): string {
   const { parts, uses, postgres } = usesOf(fleet, units, limits)
   const { processes, calls } = fleet
   const total = (processes * calls).toLocaleString('en')
-  const lines = [`${processes.toLocaleString('en')} processes, ${calls} calls/s each, ${total}/s in all`, '']
+  const lines = [
+    `${processes.toLocaleString('en')} processes, ${calls} ${calls === 1 ? 'call' : 'calls'}/s each, ${total}/s in all`,
+    '',
+  ]
   lines.push(row(['at Redis', 'steps/s', 'commands/s', 'CPU'], [29, 10, 12, 9]))
   for (const { name, perSecond, commands, us } of parts)
     lines.push(
