@@ -20,6 +20,25 @@ export async function* stream(prompt: string): AsyncIterable<string> {
     yield choices[0]?.delta.content ?? ''
 }
 
+// The library has no tools of its own: its client has.
+export async function withTool(prompt: string, status: (orderId: string) => string): Promise<string[]> {
+  const results: string[] = []
+  const orderStatus = {
+    name: 'order_status',
+    description: 'Where an order is.',
+    parameters: { type: 'object', properties: { orderId: { type: 'string' } }, required: ['orderId'] },
+    parse: JSON.parse,
+    function({ orderId }: { orderId: string }) {
+      const result = status(orderId)
+      results.push(result)
+      return result
+    },
+  }
+  const tools = [{ type: 'function' as const, function: orderStatus }]
+  await client.chat.completions.runTools({ ...asked(prompt), tools }).finalContent()
+  return results
+}
+
 const Order = z.object({ id: z.string(), lines: z.array(z.object({ part: z.string(), count: z.number() })) })
 
 export async function structured(prompt: string): Promise<z.infer<typeof Order>> {

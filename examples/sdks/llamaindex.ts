@@ -1,4 +1,4 @@
-/** An agent with LlamaIndex: `npm install @hotdash/llm-gateway openai llamaindex @llamaindex/openai zod`. */
+/** An agent with LlamaIndex: `npm install @hotdash/llm-gateway openai llamaindex @llamaindex/openai@0.4.22 zod`. */
 import { createGateway } from '@hotdash/llm-gateway'
 import { OpenAI, OpenAIEmbedding } from '@llamaindex/openai'
 import { tool } from 'llamaindex'

@@ -1,4 +1,4 @@
-/** An agent with Mastra: `npm install @hotdash/llm-gateway openai @mastra/core @ai-sdk/openai zod`. */
+/** An agent with Mastra: `npm install @hotdash/llm-gateway openai @mastra/core @ai-sdk/openai@3 zod`. */
 import { createOpenAI } from '@ai-sdk/openai'
 import { createGateway } from '@hotdash/llm-gateway'
 import { Agent } from '@mastra/core/agent'

@@ -13,8 +13,6 @@ type Sdk = {
   /** Versions for the table. */
   versions: string
   packages: Packages
-  /** Has tools of its own. @default true */
-  tools?: boolean
   /** What its caller is told after an abort; `false`: a call cannot be aborted. @default 'error' */
   aborted?: 'error' | 'no text' | false
 }
@@ -58,7 +56,6 @@ const SDKS: Sdk[] = [
     name: 'instructor',
     versions: '@instructor-ai/instructor 1.7.0',
     packages: { ...OPENAI, zod: '3.25.76', '@instructor-ai/instructor': '1.7.0' },
-    tools: false,
   },
 ]
 
@@ -80,18 +77,19 @@ export const sdks: Platform[] = SDKS.map((sdk) => ({
   cases: casesOf(sdk),
 }))
 
-function casesOf({ name, tools = true, aborted = 'error' }: Sdk): Case[] {
+function casesOf({ name, aborted = 'error' }: Sdk): Case[] {
   const usual = {
     text: 'hit',
     stream: 'hit',
-    ...(tools && { tools: true }),
+    tools: true,
     structured: true,
     embeddings: true,
   }
   return [
     { name: 'types', run: (lab) => compiles(lab, name) },
+    { name: 'the program of docs/other-sdks.md: an answer, and again from the cache', run: tries },
     {
-      name: `text, stream, hits, ${tools ? 'tools, ' : ''}structured output, embeddings`,
+      name: 'text, stream, hits, tools, structured output, embeddings',
       run: (lab) => sees(lab, 'usual', usual),
     },
     { name: 'refusal, told at once', run: (lab) => sees(lab, 'refused', REFUSED) },
@@ -107,6 +105,14 @@ async function compiles({ run, write }: Lab, name: string): Promise<undefined> {
   write('agent.ts', readFileSync(here(`../../examples/sdks/${name}.ts`), 'utf8'))
   const { code, out, err } = await run('node', COMPILER)
   if (code !== 0) throw new Error(out.slice(0, 3_000) + err)
+}
+
+async function tries({ run, write }: Lab): Promise<undefined> {
+  const page = readFileSync(here('../../docs/other-sdks.md'), 'utf8')
+  write('try.mjs', /^```js\n(\/\/ try\.mjs.*?)^```/ms.exec(page)?.[1] ?? '')
+  const { code, out, err } = await run('node', ['try.mjs'])
+  const [first, asked, again, ...rest] = out.trimEnd().split('\n')
+  deepEqual([code, asked, again, rest], [0, '  calls to OpenAI: 1', first, ['  calls to OpenAI: 1']], err)
 }
 
 async function sees({ run }: Lab, name: string, expected: object): Promise<undefined> {
