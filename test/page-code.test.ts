@@ -61,7 +61,7 @@ function complaintsOf(given: Block[]): string[] {
     const text = files.get(name)?.text
     return text === undefined ? getSourceFile(name, ...rest) : ts.createSourceFile(name, text, rest[0])
   }
-  const names = ['page-names.d.ts', 'next-server.d.ts'].map((name) => join(root, 'test/fixtures', name))
+  const names = ['page-names.d.ts', 'platform-modules.d.ts'].map((name) => join(root, 'test/fixtures', name))
   const program = ts.createProgram([...files.keys(), ...names], options, host)
   return [...program.getSyntacticDiagnostics(), ...program.getSemanticDiagnostics()].map(
     ({ file, start = 0, messageText }) => {

@@ -48,7 +48,12 @@ const CONFIG = { name: 'agent', main: 'worker.mjs', compatibility_date: '2026-07
 const workers: Platform = {
   name: 'workers',
   versions: 'wrangler 4.164.0 (workerd)',
-  packages: { ...GATEWAY, wrangler: '4.164.0', miniflare: '4.20260730.0' },
+  packages: {
+    ...GATEWAY,
+    '@hotdash/llm-gateway-testing': 'tarball:testing',
+    wrangler: '4.164.0',
+    miniflare: '4.20260730.0',
+  },
   fixtures: [...AGENT, 'worker.mjs', 'workerd.mjs'],
   cases: [
     {
@@ -57,7 +62,15 @@ const workers: Platform = {
         write('wrangler.json', JSON.stringify({ ...CONFIG, compatibility_flags: ['nodejs_compat'] }))
         const built = await run('wrangler', ['deploy', '--dry-run', '--outdir', 'with'])
         if (built.code !== 0 || /warn/i.test(built.err)) throw new Error(`${built.out}${built.err}`)
-        return expectAgent(await run('node', ['workerd.mjs', 'with', baseURL, 'nodejs_compat']), 'none')
+        return expectAgent(await run('node', ['workerd.mjs', 'with', baseURL]), 'none')
+      },
+    },
+    {
+      name: 'one client for all requests: the same question three times at once, and again',
+      async run({ run }) {
+        const { out, err } = await run('node', ['workerd.mjs', 'with'])
+        if (out !== 'miss miss miss exact\n') throw new Error(`${out}${err}`)
+        return undefined
       },
     },
     {

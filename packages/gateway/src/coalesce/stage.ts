@@ -5,6 +5,7 @@ import type { Reply } from '../core/reply.ts'
 import { NO_USAGE } from '../core/usage.ts'
 import { type AccountParts, credentialsOf } from '../fingerprint/headers.ts'
 import { detached, type Fault } from '../util/faults.ts'
+import { keepsRequestsApart } from '../util/runtime.ts'
 import { raceAbort } from '../util/timeout.ts'
 
 type Participant = object
@@ -29,10 +30,11 @@ type Flight = {
 
 /**
  * Lets identical concurrent calls share one upstream call (single flight). A caller that leaves affects no other; the
- * last one to leave cancels it.
+ * last one to leave cancels it. Where requests are kept apart, each call asks upstream itself.
  */
 export function coalesce(fault: Fault): Stage {
   const flights = new Map<string, Flight>()
+  const joins = keepsRequestsApart() ? 0 : 2
 
   return (next) => {
     /** @param joins Number of flights to join before asking upstream alone; each may fail for reasons of its leader. */
@@ -56,7 +58,7 @@ export function coalesce(fault: Fault): Stage {
     }
 
     return async function coalesce(call) {
-      return await ask(call, 2)
+      return await ask(call, joins)
     }
   }
 }

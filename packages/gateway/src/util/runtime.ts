@@ -22,6 +22,10 @@ export function assertRuntime(): void {
   throw Object.assign(new Error(withErrorPage(message, code)), { code })
 }
 
+/** Tells whether no request may wait for what another one awaits: Cloudflare Workers end such a request with an error. */
+export const keepsRequestsApart = (): boolean =>
+  typeof navigator === 'object' && navigator.userAgent === 'Cloudflare-Workers'
+
 function runtimeName(): string {
   const { deno, bun, node } = process.versions
   if (deno !== undefined) return `Deno ${deno}`
