@@ -66,6 +66,7 @@ const esbuildAlone: Case = {
 export const bundlers: Platform = {
   name: 'bundlers',
   versions: 'esbuild 0.28.2, webpack 5.113.0, ncc 0.45.0, rollup 4.68.8, vite 8.4.0',
+  isQuick: true,
   packages: {
     ...GATEWAY,
     esbuild: '0.28.2',

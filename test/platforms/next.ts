@@ -43,6 +43,7 @@ const freePort = () =>
 export const next: Platform = {
   name: 'next',
   versions: 'Next.js 16.4.6 (Turbopack), React 19.3.1',
+  isQuick: true,
   packages: { ...GATEWAY, next: '16.4.6', react: '19.3.1', 'react-dom': '19.3.1' },
   fixtures: ['next/app', 'exercise.cjs'],
   cases: [

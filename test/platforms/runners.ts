@@ -27,6 +27,7 @@ const jest: Platform = {
 const vitest: Platform = {
   name: 'vitest',
   versions: 'Vitest 5.1.2',
+  isQuick: true,
   packages: { ...PACKAGES, vitest: '5.1.2' },
   fixtures: ['exercise.cjs', 'agent.vitest.mjs'],
   cases: [

@@ -4,6 +4,7 @@ import { AGENT, agentEnv, expectAgent, GATEWAY, type Platform } from './platform
 const deno: Platform = {
   name: 'deno',
   versions: 'Deno 2.9.6',
+  isQuick: true,
   packages: { ...GATEWAY, deno: '2.9.6' },
   fixtures: AGENT,
   cases: [
@@ -18,6 +19,7 @@ const deno: Platform = {
 const oldDeno: Platform = {
   name: 'deno-2.0.0',
   versions: 'Deno 2.0.0',
+  isQuick: true,
   packages: { ...GATEWAY, deno: '2.0.0' },
   fixtures: AGENT,
   cases: [
@@ -35,6 +37,7 @@ const oldDeno: Platform = {
 const bun: Platform = {
   name: 'bun',
   versions: 'Bun 1.4.5',
+  isQuick: true,
   packages: { ...GATEWAY, bun: '1.4.5' },
   fixtures: AGENT,
   cases: ['agent.mjs', 'agent.cjs'].map((agent) => ({
@@ -48,6 +51,7 @@ const CONFIG = { name: 'agent', main: 'worker.mjs', compatibility_date: '2026-07
 const workers: Platform = {
   name: 'workers',
   versions: 'wrangler 4.164.0 (workerd)',
+  isQuick: true,
   packages: {
     ...GATEWAY,
     '@hotdash/llm-gateway-testing': 'tarball:testing',
