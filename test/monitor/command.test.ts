@@ -225,6 +225,22 @@ describe('llm-gateway monitor', () => {
     expect(smtp.mails).toEqual([])
   })
 
+  test('a port that is in use, or is none, ends it with a message', async () => {
+    const { monitors } = await startWorld()
+    const site = createServer()
+    await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve))
+    closing(async () => void site.close())
+    const { port } = site.address() as AddressInfo
+    for (const [given, code, message] of [
+      [String(port), 1, 'EADDRINUSE'],
+      ['70000', 2, '--port must be a number from 0 to 65535'],
+    ] as const) {
+      const monitor = monitors.start('one', ['--port', given])
+      await monitor.end('SIGCONT')
+      expect([monitor.child.exitCode, monitor.log()]).toEqual([code, expect.stringContaining(message)])
+    }
+  })
+
   test('without mail and webhook it says that nothing is sent', async () => {
     const { redis } = await startWorld()
     const { err } = await llmGateway(['monitor', '--once', '--redis', redis.url], {})

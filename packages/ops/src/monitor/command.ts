@@ -63,6 +63,8 @@ export async function run(argv: string[]): Promise<number> {
   if (values.simulate !== undefined) return await runSimulation(values.simulate, config, values.json)
   if (config.mail === undefined && config.webhooks.length === 0)
     printNote('Nothing is sent: the configuration (--config) has no mail and no webhook.')
+  if (values.port !== undefined && !(/^\d{1,5}$/.test(values.port) && Number(values.port) <= 65_535))
+    throw new UsageError('--port must be a number from 0 to 65535.')
   const log = (text: string) => void printNote(`${new Date().toISOString()} ${text}`)
   const monitor = await createMonitor({
     redis: requireRedisUrl(values.redis),
@@ -80,12 +82,16 @@ export async function run(argv: string[]): Promise<number> {
   const stop = new AbortController()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
   log(`monitor ${values.name} watches every ${config.intervalSeconds} s`)
-  const server =
-    values.port === undefined ? undefined : await serveStatus(monitor, values.host, values.port, config)
-  if (server !== undefined) log(`/metrics and /healthz on port ${server.port}`)
-  await monitor.run(stop.signal)
-  server?.close()
-  await monitor.close()
+  // A port in use ends the monitor, or it would neither watch nor end.
+  try {
+    const server =
+      values.port === undefined ? undefined : await serveStatus(monitor, values.host, values.port, config)
+    if (server !== undefined) log(`/metrics and /healthz on port ${server.port}`)
+    await monitor.run(stop.signal)
+    server?.close()
+  } finally {
+    await monitor.close()
+  }
   log('done')
   return 0
 }
@@ -96,7 +102,6 @@ async function serveStatus(
   port: string,
   { intervalSeconds, thresholds }: MonitorConfig,
 ): Promise<StatusServer> {
-  if (!/^\d{1,5}$/.test(port)) throw new UsageError('--port must be a number from 0 to 65535.')
   const maxAgeMs = (3 * intervalSeconds + thresholds.probes.timeoutSeconds + 10) * 1_000
   return await startStatusServer(status, { host, port: Number(port), maxAgeMs })
 }
