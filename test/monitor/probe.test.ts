@@ -36,6 +36,21 @@ describe('a probe', () => {
     expect(await ask(url)).toEqual({ name: 'site', url, ok, detail: `status ${status}` })
   })
 
+  test('with a login in its address sends it, and shows it nowhere', async () => {
+    let sent: string | undefined
+    const url = await site((request, response) => {
+      sent = request.headers.authorization
+      response.writeHead(503).end()
+    })
+    expect(await ask(url.replace('//', '//ops:pass@'))).toEqual({
+      name: 'site',
+      url,
+      ok: false,
+      detail: 'status 503',
+    })
+    expect(sent).toBe(`Basic ${Buffer.from('ops:pass').toString('base64')}`)
+  })
+
   test('of a server that accepts and is silent, or stops in the middle of its answer, ends in time', async () => {
     const silent = createTcpServer((socket) => void socket.on('error', () => undefined))
     const half = await site(

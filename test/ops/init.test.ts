@@ -50,6 +50,11 @@ test('all files carry the names that were given, and none of the example', async
   expect(read('fly/litellm/fly.toml')).toContain('app = "shop-gateway-litellm"')
   expect(read('runbooks/deploy.md')).toContain('fly redis create --name shop-cache --org shop --region fra')
   expect(read('.gitignore')).toContain('vault/')
+  // Mails link to a page that this repository has.
+  const { runbookUrl } = JSON.parse(read('fly/gateway/monitor.json')) as { runbookUrl: string }
+  expect(
+    existsSync(runbookUrl.replace(/^https:.*\/main\//, new URL('../../', import.meta.url).pathname)),
+  ).toBe(true)
   expect(statSync(join(dir, 'fly/gateway/bin/start-serve')).mode & 0o111).toBe(0o111)
 })
 

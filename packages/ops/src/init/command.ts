@@ -9,7 +9,7 @@ import { type Answers, readAnswers } from '../deployment/answers.ts'
 import { completeAnswers } from './answer.ts'
 import { planSteps, type Step, takeSteps } from './merge.ts'
 import { QUESTIONS } from './questions.ts'
-import { renderFiles } from './render.ts'
+import { type Package, renderFiles } from './render.ts'
 
 export const summary = 'writes a folder from which the gateway and Langfuse are deployed, and updates it'
 
@@ -60,11 +60,11 @@ export async function run(argv: string[]): Promise<number> {
   const isDryRun = values['dry-run'] === true
   const isAsking = values.yes !== true && !isDryRun && process.stdin.isTTY === true
   const answers = await completeAnswers(known, isAsking)
-  const version = ownVersion()
-  const steps = planSteps(dir, renderFiles(answers, version))
+  const own = ownPackage()
+  const steps = planSteps(dir, renderFiles(answers, own))
   if (!isDryRun) {
     mkdirSync(dir, { recursive: true })
-    takeSteps(dir, steps, version)
+    takeSteps(dir, steps, own.version)
   }
   const exitCode = steps.some(({ action }) => action === 'conflict') ? 1 : 0
   if (values.json === true) printJson(steps.map(({ path, action }) => ({ path, action })))
@@ -103,6 +103,6 @@ const patchOf = (path: string, before: string, after: string) =>
     .join('\n')
     .trimEnd()
 
-const ownVersion = () =>
-  (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
-    .version
+/** Returns version and repository of this package. */
+const ownPackage = (): Package =>
+  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as Package

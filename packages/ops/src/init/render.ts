@@ -13,6 +13,9 @@ const OTHER_PROFILE = {
   current: ['langfuse-thin'],
 }
 
+/** The package that writes the folder. */
+export type Package = { version: string; homepage: string }
+
 /** Answers that stand in the shipped files as the example's names, longest first, so that no part replaces a whole. */
 const REPLACED = (
   [
@@ -51,7 +54,7 @@ export function withNames(text: string, answers: Answers): string {
 }
 
 /** Returns all files for these answers, in the order of their paths. */
-export function renderFiles(answers: Answers, version: string): Rendered[] {
+export function renderFiles(answers: Answers, { version, homepage }: Package): Rendered[] {
   const left = OTHER_PROFILE[answers.profile].map((app) => `fly/${app}/`)
   const shipped = shippedPaths()
     .filter((path) => path !== 'secrets.json' && !left.some((folder) => path.startsWith(folder)))
@@ -63,7 +66,7 @@ export function renderFiles(answers: Answers, version: string): Rendered[] {
   const own = [
     { path: ANSWERS_FILE, text: jsonText(answers) },
     { path: 'fly/gateway/policy.json', text: jsonText(hotdashPolicy) },
-    { path: 'fly/gateway/monitor.json', text: jsonText(monitorConfig(answers)) },
+    { path: 'fly/gateway/monitor.json', text: jsonText(monitorConfig(answers, homepage)) },
     { path: '.gitignore', text: `# Secrets never enter a repository.\n${answers.vault.split('/', 1)[0]}/\n` },
   ].map((file) => ({ ...file, isProgram: false }))
   return [...shipped, ...own].toSorted((one, other) => (one.path < other.path ? -1 : 1))
@@ -75,9 +78,10 @@ const withVersion = (path: string, text: string, version: string) =>
     ? text.replace(/("@hotdash\/llm-gateway-ops": ")[^"]*/, `$1${version}`)
     : text
 
-/** The monitor's configuration: its thresholds are the defaults. */
-const monitorConfig = ({ gatewayHost, langfuseApp, alertEmail, alertFrom }: Answers) => ({
+/** The monitor's configuration: its thresholds are the defaults, and mails link to the runbook in the repository. */
+const monitorConfig = ({ gatewayHost, langfuseApp, alertEmail, alertFrom }: Answers, homepage: string) => ({
   intervalSeconds: 30,
+  runbookUrl: `${homepage.replace(/#.*$/, '')}/blob/main/docs/runbooks/alerts.md`,
   probes: [
     { name: 'gateway', url: `https://${gatewayHost}/health/readiness` },
     { name: 'langfuse', url: `http://${langfuseApp}.flycast/api/public/health` },

@@ -10,12 +10,13 @@ type Target = { name: string; url: string }
  * `timeoutMs`, which includes the look-up of its name, the connection and TLS. Redirects are not followed. Never rejects.
  */
 export function probe({ name, url }: Target, timeoutMs: number): Promise<ProbeResult> {
+  const shown = withoutLogin(url)
   return new Promise((resolve) => {
     let certificateEndsAt: number | undefined
     const end = (ok: boolean, detail: string) => {
       clearTimeout(timer)
       request.destroy()
-      resolve({ name, url, ok, detail, ...(certificateEndsAt !== undefined && { certificateEndsAt }) })
+      resolve({ name, url: shown, ok, detail, ...(certificateEndsAt !== undefined && { certificateEndsAt }) })
     }
     const send = url.startsWith('https:') ? requestHttps : requestHttp
     const request = send(
@@ -33,6 +34,15 @@ export function probe({ name, url }: Target, timeoutMs: number): Promise<ProbeRe
     request.on('error', (error) => end(false, error.message || 'the connection failed'))
     request.end()
   })
+}
+
+/** Returns an address as people may see it: messages and the state in Redis have no password. */
+function withoutLogin(url: string): string {
+  const shown = new URL(url)
+  if (shown.username === '' && shown.password === '') return url
+  shown.username = ''
+  shown.password = ''
+  return shown.href
 }
 
 function endOfCertificate(socket: object): number | undefined {
