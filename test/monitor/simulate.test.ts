@@ -136,5 +136,7 @@ describe('a simulated week', () => {
     const { code, err } = await llmGateway(['monitor', '--simulate', file], {})
     expect(code).toBe(2)
     expect(err).toContain('bad.jsonl, line 2')
+    const gone = await llmGateway(['monitor', '--simulate', join(folder, 'gone.jsonl')], {})
+    expect([gone.code, gone.err]).toEqual([2, expect.stringContaining('gone.jsonl cannot be read (ENOENT)')])
   })
 })

@@ -133,6 +133,9 @@ test('status tells age, next rotation and what is missing, by exit code as well'
   expect(found.get('LANGFUSE_SALT')).toEqual(['keeps', 0])
   expect(found.get('OPENAI_API_KEY')).toEqual(['ok', 0])
   for (const value of valuesOf(read())) expect(out).not.toContain(value)
+  // A variable of the shell that is not set.
+  const empty = await secrets(['status', '--redis', ''])
+  expect([empty.code, empty.err]).toEqual([2, expect.stringContaining('--redis is empty')])
 })
 
 test('import prints NAME=VALUE into a pipe, and refuses a terminal unless --reveal is said', async () => {

@@ -43,10 +43,15 @@ export type SimulatedNotice = {
   text: string
 }
 
-/** Reads a file of JSON lines. @throws UsageError for a line that is not valid, with its number */
+/** Reads a file of JSON lines. @throws UsageError for a line that is not valid, with its number, or a file that cannot be read */
 export async function readMinutes(path: string): Promise<SimulatedMinute[]> {
   const minutes: SimulatedMinute[] = []
-  for await (const line of jsonLines(path)) minutes.push(minuteFrom(line))
+  try {
+    for await (const line of jsonLines(path)) minutes.push(minuteFrom(line))
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    throw new UsageError(`${path} cannot be read (${(error as NodeJS.ErrnoException).code}).`)
+  }
   if (minutes.length === 0) throw new UsageError(`${path} has no minutes.`)
   return minutes.toSorted((a, b) => a.at - b.at)
 }

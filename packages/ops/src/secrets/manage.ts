@@ -143,9 +143,11 @@ export function retire(context: Context, name: string | undefined): number {
 
 /** Lists all secrets without their values. Returns 1 where one is missing or overdue, or a grace is over. */
 export async function status(context: Context): Promise<number> {
+  const { json, redis } = context.values
+  // A variable that is not set.
+  if (redis === '') throw new UsageError('--redis is empty: say --redis URL, or leave it out.')
   const secrets = readVault(context.vault)
   const rows = statusOf(context.entries, secrets)
-  const { json, redis } = context.values
   const use = redis === undefined ? [] : await useOfTeams(redis, context.entries, secrets)
   const isDue = rows.some(
     ({ state, isGraceOver }) => state === 'missing' || state === 'overdue' || isGraceOver,
