@@ -302,6 +302,19 @@ test.skipIf(!hasAll)(
       () => demo.out,
     )
 
+    // The report, as step 6 has it: a mail with the calls of the day.
+    const report = /llm-gateway secrets exec .* report --email .*/.exec(page)?.[0] ?? ''
+    expect(await sh(report, folder, '', toml), report).toMatchObject({ code: 0 })
+    const [mail] = smtp.mails
+    expect(mail?.subject).toContain('LLM gateway')
+    expect(mail?.text).toMatch(/The calls cost \$[\s\S]*Cache hit rate/)
+    const parts = [
+      mail?.text,
+      mail?.html,
+      ...(mail?.attachments ?? []).map(({ content }) => content.toString()),
+    ]
+    for (const { value } of Object.values(secrets)) expect(parts.join('\n')).not.toContain(value)
+
     // The monitor leads, has counted the calls, and knows that no gateway answers at its public name. It ends at SIGTERM; so
     // does serve, with all records delivered.
     const metricsPort = await freePort()
