@@ -57,6 +57,21 @@ const FLY: Break[] = [
   ['fly-schema', GATEWAY, /\n {2}processes = \["serve"\]\n {2}force/, '\n  force', /processes/],
   ['fly-schema', GATEWAY, 'NODE_ENV = "production"', 'NODE_ENV = 1', /NODE_ENV/],
   ['fly-schema', GATEWAY, 'internal_port = 4000', 'internal_port = 70000', /internal_port/],
+  [
+    'fly-ports',
+    GATEWAY,
+    'internal_port = 4000',
+    'internal_port = 4001',
+    /start-serve listens on 4000, and Fly asks 4001/,
+  ],
+  ['fly-ports', GATEWAY, 'port = 9464', 'port = 9465', /start-monitor listens on 9464, and Fly asks 9465/],
+  [
+    'fly-image',
+    'fly/langfuse-worker/fly.toml',
+    'worker:4.16.0',
+    'worker:4.15.0',
+    /worker is of version 4.15.0/,
+  ],
   ['fly-schema', GATEWAY, /\n {2}\[\[http_service.checks\]\][^[]*/, '\n', /checks/],
   ['fly-groups', GATEWAY, 'processes = ["serve"]\n  force', 'processes = ["server"]\n  force', /"server"/],
   [

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { checkDockerfile } from './docker/check.ts'
 import type { Finding } from './finding.ts'
 import { checkFly } from './fly/check.ts'
+import { checkLangfuse } from './fly/langfuse.ts'
 import { checkSecrets } from './secrets.ts'
 import { checkShell } from './shell.ts'
 import { checkVersions } from './sql.ts'
@@ -18,6 +19,7 @@ export function checkFiles(root: string, shellcheck: string | undefined): Findin
     apps.map((app) => `fly/${app}/${name}`).filter((file) => existsSync(join(root, file)))
   return [
     ...ofName('fly.toml').flatMap((file) => checkFly(root, file)),
+    ...checkLangfuse(root),
     ...ofName('Dockerfile').flatMap((file) => checkDockerfile(root, file)),
     ...checkShell(root, shellcheck),
     ...checkSecrets(root),

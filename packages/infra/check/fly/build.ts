@@ -44,7 +44,7 @@ export function buildFindings(fly: FlyFile, root: string): Finding[] {
   return [...findings, ...(dockerfile === undefined ? [] : startFindings(fly, folder))]
 }
 
-/** Each group is started by a script in bin/, which ends within the kill timeout. */
+/** Each group is started by a script in bin/, which ends within the kill timeout and listens on the port that Fly asks. */
 function startFindings(fly: FlyFile, folder: string): Finding[] {
   const { config, at } = fly
   return groupsOf(fly).flatMap((group) => {
@@ -63,15 +63,41 @@ function startFindings(fly: FlyFile, folder: string): Finding[] {
     const option = (name: string) => Number(new RegExp(`--${name} (\\d+)`).exec(text)?.[1] ?? 0)
     const needs = option('grace') + option('shutdown-delay') + FLUSH_SECONDS
     const has = secondsOf(config.kill_timeout)
-    return needs <= has
-      ? []
-      : [
-          at(
-            ['kill_timeout'],
-            'fly-end',
-            `bin/${command} needs ${needs} s after SIGTERM, and kill_timeout is ${has} s`,
-            `kill_timeout = "${needs + 5}s", or a shorter --grace.`,
-          ),
-        ]
+    const late =
+      needs <= has
+        ? []
+        : [
+            at(
+              ['kill_timeout'],
+              'fly-end',
+              `bin/${command} needs ${needs} s after SIGTERM, and kill_timeout is ${has} s`,
+              `kill_timeout = "${needs + 5}s", or a shorter --grace.`,
+            ),
+          ]
+    return [...late, ...portFindings(fly, group, command, text)]
   })
+}
+
+/** Services and figures are asked at the port on which the group's script listens. */
+function portFindings({ config, at }: FlyFile, group: string, command: string, script: string): Finding[] {
+  const [, variable = '', fallback = ''] = /--port "?\$\{(\w+):-(\d+)\}/.exec(script) ?? []
+  if (fallback === '') return []
+  const listens = Number(config.env?.[variable] ?? fallback)
+  const http = config.http_service
+  const asked = [
+    ...(http === undefined
+      ? []
+      : [{ ...http, port: http.internal_port, path: ['http_service', 'internal_port'] }]),
+    ...(config.services ?? []).map((service, index) => ({
+      ...service,
+      port: service.internal_port,
+      path: ['services', index, 'internal_port'],
+    })),
+    ...(config.metrics ?? []).map((figures, index) => ({ ...figures, path: ['metrics', index, 'port'] })),
+  ]
+  return asked
+    .filter(({ processes, port }) => processes.includes(group) && port !== listens)
+    .map(({ path, port }) =>
+      at(path, 'fly-ports', `bin/${command} listens on ${listens}, and Fly asks ${port}`, `${listens}`),
+    )
 }
