@@ -150,6 +150,20 @@ describe('llm-gateway monitor', () => {
     expect(smtp.mails).toHaveLength(2)
   })
 
+  test('--once without Redis says why, and ends with 1: cron must not take it for quiet', async () => {
+    const { code, out, err } = await llmGateway(['monitor', '--once', '--redis', 'redis://127.0.0.1:1'], {})
+    expect([code, out]).toEqual([
+      1,
+      expect.stringMatching(/^Redis cannot be used \(connect ECONNREFUSED 127.0.0.1:1\)/),
+    ])
+    expect(err).toContain('Redis cannot be used: connect ECONNREFUSED')
+    const listed = await llmGateway(['silence', 'list', '--redis', 'redis://127.0.0.1:1'], {})
+    expect([listed.code, listed.err]).toEqual([
+      1,
+      'llm-gateway: Redis cannot be used: connect ECONNREFUSED 127.0.0.1:1\n',
+    ])
+  })
+
   test('serves /metrics and /healthz, and calls the heartbeat', async () => {
     const hook = await startHook()
     const { redis, monitors } = await startWorld({ ...QUICK, heartbeatVariable: 'HEARTBEAT_URL' })

@@ -17,6 +17,17 @@ const OPTIONS = {
   lazyConnect: true,
 } as const
 
+/** Why a client has no connection. */
+const lastErrors = new WeakMap<RedisClient, string>()
+
+/** Returns why a command failed, for people: one that was not sent tells nothing but that, so the connection's error does. */
+export function troubleOf(client: RedisClient, error: unknown): string {
+  const message = error instanceof Error ? error.message : 'unknown error'
+  return /^(Stream isn't writeable|Connection is closed)/.test(message)
+    ? (lastErrors.get(client) ?? 'no connection')
+    : message
+}
+
 /** Opens a client that goes on connecting in the background. Several addresses, separated by commas, are one cluster. */
 export async function openRedis(url: string): Promise<RedisClient> {
   const [address = '', ...more] = url.split(',').map((part) => part.trim())
@@ -29,8 +40,9 @@ export async function openRedis(url: string): Promise<RedisClient> {
           lazyConnect: true,
           redisOptions: OPTIONS,
         })
-  // Errors show in the replies of commands; without a listener ioredis prints them as well.
-  client.on('error', () => undefined)
+  // Without a listener ioredis prints errors.
+  client.on('error', ({ message }: Error) => void lastErrors.set(client, message))
+  client.on('ready', () => void lastErrors.delete(client))
   await client.connect().catch(() => undefined)
   return client
 }

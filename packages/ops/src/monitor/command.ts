@@ -42,7 +42,7 @@ Examples:
   llm-gateway monitor --config monitor.json --once --json
   llm-gateway monitor --config monitor.json --simulate week.jsonl
 
-Exit codes: 0 done, 1 with --once: an alert is firing, 2 usage or configuration error. Details: docs/monitoring.md`
+Exit codes: 0 done, 1 with --once: an alert is firing, or Redis is away, 2 usage or configuration error. Details: docs/monitoring.md`
 
 export async function run(argv: string[]): Promise<number> {
   const { values } = parseArgs({
@@ -145,10 +145,15 @@ function printEvaluation({ role, stored, measured }: Evaluation, asJson: boolean
       .filter(isFiring)
       .map((alert) => ({ incident: id, ...alert })),
   )
+  // How long Redis is away is kept in Redis: for one evaluation, its absence is enough.
+  const trouble = measured?.redisTrouble
+  const isAway = trouble !== undefined && trouble !== ''
   if (asJson) printJson({ role, alerts, pending: Object.values(stored.state.pending), measured })
-  else if (alerts.length === 0) printLine('No alert is firing.')
-  else
+  else {
+    if (isAway) printLine(`Redis cannot be used (${trouble}): the alerts that it keeps are not known.`)
+    else if (alerts.length === 0) printLine('No alert is firing.')
     for (const { incident, severity, text } of alerts)
       printLine(`${severity.padEnd(8)} ${incident.padEnd(28)} ${text}`)
-  return alerts.length === 0 ? 0 : 1
+  }
+  return alerts.length === 0 && !isAway ? 0 : 1
 }

@@ -5,7 +5,7 @@ import { KEEP_MS, KEYS } from '../alerting/keys.ts'
 import { readAcknowledgements, readSilences } from '../alerting/operator-store.ts'
 import { enqueue, type OutboxMessage } from '../alerting/outbox.ts'
 import type { RedisClient } from '../alerting/redis.ts'
-import { serverNow } from '../alerting/redis.ts'
+import { serverNow, troubleOf } from '../alerting/redis.ts'
 import { type Silence, silences } from '../alerting/silence.ts'
 import { commit, lead, newIncidentSuffix, readState, type StoredState } from '../alerting/state-store.ts'
 import { EMPTY_STATE, type StepOptions, step } from '../alerting/step.ts'
@@ -68,7 +68,7 @@ export function createEvaluator(deps: EvaluatorDeps): Evaluator {
     try {
       return await evaluateWithRedis()
     } catch (error) {
-      return await evaluateAlone(error instanceof Error ? error.message : 'unknown error')
+      return await evaluateAlone(troubleOf(client, error))
     }
   }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KEYS } from '../alerting/keys.ts'
 import { enqueue, noteDelivered, queueLength } from '../alerting/outbox.ts'
-import { openRedis, type RedisClient } from '../alerting/redis.ts'
+import { openRedis, type RedisClient, troubleOf } from '../alerting/redis.ts'
 import { counted } from '../cli/format.ts'
 import type { MonitorConfig } from '../config/config.ts'
 import type { Channel } from './deliver/channel.ts'
@@ -88,8 +88,7 @@ export async function createMonitor(options: MonitorOptions): Promise<Monitor> {
       outageIsLogged = false
     } catch (error) {
       delete status.queued
-      if (!outageIsLogged)
-        log(`messages wait in memory: ${error instanceof Error ? error.message : 'no Redis'}`)
+      if (!outageIsLogged) log(`messages wait in memory: ${troubleOf(client, error)}`)
       outageIsLogged = true
       await memory.deliver(evaluator.now())
     }

@@ -7,7 +7,7 @@ import {
   readSilences,
   removeSilence,
 } from '../alerting/operator-store.ts'
-import { openRedis, type RedisClient, serverNow } from '../alerting/redis.ts'
+import { openRedis, type RedisClient, serverNow, troubleOf } from '../alerting/redis.ts'
 import { silences } from '../alerting/silence.ts'
 import { readState } from '../alerting/state-store.ts'
 import { CONNECTION_HELP, CONNECTION_OPTIONS, requireRedisUrl } from '../cli/connection.ts'
@@ -73,6 +73,9 @@ export async function run(argv: string[]): Promise<number> {
       const client = await openRedis(requireRedisUrl(values.redis))
       try {
         return await work(client, operand)
+      } catch (error) {
+        if (error instanceof UsageError) throw error
+        throw new Error(`Redis cannot be used: ${troubleOf(client, error)}`, { cause: error })
       } finally {
         client.disconnect()
       }

@@ -3,7 +3,7 @@ import { openPolicyStore, type PolicyStore } from '@hotdash/llm-gateway/policy'
 import { isFiring } from '../alerting/alert.ts'
 import { dayOf } from '../alerting/day.ts'
 import { KEYS, SPILL_KEY } from '../alerting/keys.ts'
-import { openRedis, type RedisClient, serverNow } from '../alerting/redis.ts'
+import { openRedis, type RedisClient, serverNow, troubleOf } from '../alerting/redis.ts'
 import { parseJson, readState } from '../alerting/state-store.ts'
 import { policyInForce } from '../live-policy/store.ts'
 import { parseInfo, type RedisFigures } from './redis-info.ts'
@@ -68,7 +68,10 @@ export async function createReader(url: string): Promise<Reader> {
   const client = await openRedis(url)
   const store = openPolicyStore({ redis: client })
   return {
-    read: () => readSnapshot(client, store),
+    read: () =>
+      readSnapshot(client, store).catch((error: unknown) => {
+        throw new Error(troubleOf(client, error), { cause: error })
+      }),
     close() {
       store.close()
       client.disconnect()
