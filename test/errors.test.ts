@@ -91,6 +91,10 @@ test('llm-gateway errors prints the section of a code, offline, and lists all', 
   const row = await llmGateway(['errors', 'gw_redis_full'], {})
   expect(row.out).toMatch(/^GW_REDIS_FULL\n\nLog message, level warn\.\n\nRedis is above .*\n\n- Do: .+\n$/s)
   const list = await llmGateway(['errors'], {})
+  const all = JSON.parse((await llmGateway(['errors', '--json'], {})).out) as { code: string }[]
+  expect(all).toHaveLength(list.out.trim().split('\n').length)
+  const { out } = await llmGateway(['errors', 'gw_redis_full', '--json'], {})
+  expect(all).toContainEqual(JSON.parse(out))
   for (const code of sections.keys())
     expect(list.out).toMatch(new RegExp(`^${code} +(HTTP \\d+|thrown) `, 'm'))
   const last = await llmGateway(['errors', 'request_timeout'], {})

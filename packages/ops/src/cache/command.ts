@@ -33,7 +33,7 @@ ${CONNECTION_HELP}
 A line of FILE is one of OpenAI's batch format: {"url": "/v1/chat/completions", "body": {...}}, with "agent" if you like.
 warm uses OPENAI_API_KEY, LLM_GATEWAY_KEY, LLM_GATEWAY_POLICY and OPENAI_BASE_URL as agents do, and needs the same: answers
 are shared by calls of the same account. It pays for each miss, within the limits of the team, and waits where they are
-reached. Its place is in FILE.progress.json, which it deletes at the end.
+reached. Its place is in FILE.progress.json, which it deletes at the end. list --json prints one document a line, an answer each.
 
 Examples:
   llm-gateway cache stats
