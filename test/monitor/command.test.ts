@@ -157,6 +157,12 @@ describe('llm-gateway monitor', () => {
       expect.stringMatching(/^Redis cannot be used \(connect ECONNREFUSED 127.0.0.1:1\)/),
     ])
     expect(err).toContain('Redis cannot be used: connect ECONNREFUSED')
+    const wrong = await llmGateway(
+      ['monitor', '--once', '--redis', 'redis://default:se/cret@127.0.0.1:6379'],
+      {},
+    )
+    expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining('with / in a password as %2F')])
+    expect(wrong.err).not.toContain('cret')
     const listed = await llmGateway(['silence', 'list', '--redis', 'redis://127.0.0.1:1'], {})
     expect([listed.code, listed.err]).toEqual([
       1,
