@@ -245,7 +245,7 @@ describe('llm-gateway monitor', () => {
     expect(smtp.mails).toEqual([])
   })
 
-  test('a port that is in use, or is none, ends it with a message', async () => {
+  test('a port that is in use or not valid ends it with a message', async () => {
     const { monitors } = await startWorld()
     const site = createServer()
     await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve))
