@@ -1,6 +1,6 @@
 import type OpenAI from 'openai'
+import { foldOf } from '../conformance/fold.ts'
 import { outcomeOf } from '../conformance/outcome.ts'
-import { foldOf } from '../conformance/raw.ts'
 import { type Body, clientsOf, type Wire, wireOf } from '../hostile/wire.ts'
 import { until } from '../support.ts'
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { ask, setup, until } from '../support.ts'
 import { leavesNothingUnhandled, open, streamed, tried, ways } from './kit.ts'
 import { errorOf, type Outcome, outcomeOf } from './outcome.ts'
-import { all } from './surfaces.ts'
+import { all } from './streams.ts'
 
 const withoutCause = (outcome: Outcome) => ({ ...outcome, ...errorOf(outcome), cause: undefined, error: 0 })
 

@@ -4,8 +4,9 @@ import { describe, expect, test } from 'vitest'
 import { allowLogInFile } from '../console.ts'
 import { ask, setup } from '../support.ts'
 import { leavesNothingUnhandled, normal, open, tried, ways } from './kit.ts'
+import { ODD } from './odd.ts'
 import { outcomeOf, steady } from './outcome.ts'
-import { ODD, serve } from './raw.ts'
+import { serve } from './raw.ts'
 
 /** The SDK's own words about a chunk that is no JSON. */
 allowLogInFile(/^Could not parse message into JSON:/, /^From chunk:/)

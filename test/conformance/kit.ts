@@ -5,9 +5,9 @@ import { afterAll, expect, test } from 'vitest'
 import { isHostile } from '../hostile/under.ts'
 import { sampled } from '../runs.ts'
 import { ask } from '../support.ts'
+import { foldOf } from './fold.ts'
 import { outcomeOf } from './outcome.ts'
-import { foldOf } from './raw.ts'
-import { eventsOf } from './surfaces.ts'
+import { eventsOf } from './streams.ts'
 
 /** HotDash's own policy allows HotDash's own models; here any may answer, and none is swapped for another. */
 export const open: GatewayOptions = { policy: {} }

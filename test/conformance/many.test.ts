@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { ask, setup, until } from '../support.ts'
 import { leavesNothingUnhandled, open, streamed, tried } from './kit.ts'
 import { outcomeOf } from './outcome.ts'
-import { all } from './surfaces.ts'
+import { all } from './streams.ts'
 
 describe('many at once', () => {
   test('1,000 identical calls, whole, streamed and by the helper, make one upstream call and get one answer', async () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { ask, setup } from '../support.ts'
 import { arrived, leavesNothingUnhandled, normal, open, tried, ways } from './kit.ts'
 import { outcomeOf } from './outcome.ts'
-import { all } from './surfaces.ts'
+import { all } from './streams.ts'
 
 describe('retries are as many as with the bare client, and the same', () => {
   const quick = { 'retry-after-ms': '1' }

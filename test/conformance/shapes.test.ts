@@ -2,9 +2,12 @@ import { createGatewayClient } from '@hotdash/llm-gateway'
 import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
 import { ask, setup } from '../support.ts'
+import { foldOf } from './fold.ts'
 import { leavesNothingUnhandled, open, streamed, team, tried } from './kit.ts'
-import { foldOf, body as raw, STREAMS, serve } from './raw.ts'
-import { all, CHATS, COMPLETIONS, chatOf, eventsOf, RESPONSES, textsOf, uncached } from './surfaces.ts'
+import { body as raw, serve } from './raw.ts'
+import { STREAMS } from './raw-streams.ts'
+import { CHATS, COMPLETIONS, RESPONSES, uncached } from './requests.ts'
+import { all, chatOf, eventsOf, textsOf } from './streams.ts'
 
 describe('streams of unusual pieces add up to the same answer, live and given again', () => {
   test.each(tried(Object.entries(STREAMS)))('%s', async (name, source) => {

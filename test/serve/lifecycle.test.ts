@@ -1,7 +1,7 @@
 import type { FakeOpenAI } from '@hotdash/llm-gateway-testing'
 import OpenAI from 'openai'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { all, chatOf } from '../conformance/surfaces.ts'
+import { all, chatOf } from '../conformance/streams.ts'
 import { startSupabase } from '../supabase/server.ts'
 import { ask, until } from '../support.ts'
 import { createCleanup, fake, KEYS, type Served, serve, UPSTREAM_KEY } from './kit.ts'

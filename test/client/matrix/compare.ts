@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { foldOf } from '../../conformance/raw.ts'
-import { eventsOf } from '../../conformance/surfaces.ts'
+import { foldOf } from '../../conformance/fold.ts'
+import { eventsOf } from '../../conformance/streams.ts'
 import { type Cell, isExchange } from './clients.ts'
 import type { Seen } from './run.ts'
 
