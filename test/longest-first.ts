@@ -6,7 +6,9 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
  */
 const LONGEST = [
   'test/redis/burst.test.ts',
-  'test/redis/quota-faults.test.ts',
+  'test/redis/quota-faults-leases.test.ts',
+  'test/redis/quota-faults-alone.test.ts',
+  'test/redis/quota-faults-loss.test.ts',
   'test/monitor/command.test.ts',
   'test/redis/flight.test.ts',
   'test/langfuse/faults.test.ts',

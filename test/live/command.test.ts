@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hotdashPolicy } from '@hotdash/llm-gateway'
 import { expect, test } from 'vitest'
+import { closeLater } from '../closing.ts'
 import { BIN, llmGateway, programEnv, type Ran } from '../command.ts'
 import type { RedisServer } from '../redis/server.ts'
 import { sampled } from '../runs.ts'
-import { agentAt, closeLater, LIVE, policyWith, redis, soon, storeAt } from './kit.ts'
+import { agentAt, LIVE, policyWith, redis, soon, storeAt } from './kit.ts'
 
 // Each test starts processes one after the other, which takes long on a busy machine.
 

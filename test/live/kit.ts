@@ -1,15 +1,12 @@
 import type { GatewayOptions } from '@hotdash/llm-gateway'
 import { hotdashPolicy, type Policy } from '@hotdash/llm-gateway'
 import { openPolicyStore, type PolicyStore } from '@hotdash/llm-gateway/policy'
-import { onTestFinished } from 'vitest'
+import { closeLater } from '../closing.ts'
 import { type RedisServer, startRedis } from '../redis/server.ts'
 import { setup, until } from '../support.ts'
 
 export const LIVE = 'gw:{policy}:live'
 export const HISTORY = 'gw:{policy}:history'
-
-/** Closes something at the end of the test, last first. Files share this module, so a hook of it would be one file's. */
-export const closeLater = (close: () => unknown) => onTestFinished(async () => void (await close()))
 
 export async function redis(): Promise<RedisServer> {
   const server = await startRedis()

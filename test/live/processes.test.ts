@@ -4,10 +4,11 @@ import { fileURLToPath } from 'node:url'
 import type { GatewayOptions, PolicyStats } from '@hotdash/llm-gateway'
 import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { expect, test } from 'vitest'
+import { closeLater } from '../closing.ts'
 import type { Order, Setting, Told } from '../redis/asker.ts'
 import type { RedisServer } from '../redis/server.ts'
 import { ask } from '../support.ts'
-import { agentAt, closeLater, policyWith, redis, storeAt } from './kit.ts'
+import { agentAt, policyWith, redis, storeAt } from './kit.ts'
 
 const ASKER = fileURLToPath(new URL('../redis/asker.ts', import.meta.url))
 /** Patient: how long the machine takes is not what is tested. */

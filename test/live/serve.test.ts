@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url'
 import type { Policy } from '@hotdash/llm-gateway'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { expect, test } from 'vitest'
+import { closeLater } from '../closing.ts'
 import { programEnv } from '../command.ts'
-import { closeLater, policyWith, redis, storeAt } from './kit.ts'
+import { policyWith, redis, storeAt } from './kit.ts'
 
 const bin = fileURLToPath(new URL('../../packages/ops/bin/llm-gateway.js', import.meta.url))
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')

@@ -1,9 +1,10 @@
 import { openPolicyStore } from '@hotdash/llm-gateway/policy'
 import { Redis as Redis5 } from 'ioredis5'
 import { expect, test } from 'vitest'
+import { closeLater } from '../closing.ts'
 import { startCluster } from '../redis/server.ts'
 import { ask, setup } from '../support.ts'
-import { agentAt, closeLater, LIVE, policyWith, redis, soon, storeAt } from './kit.ts'
+import { agentAt, LIVE, policyWith, redis, soon, storeAt } from './kit.ts'
 
 test('agents that may only read the live policy follow it, and cannot change it', async () => {
   const server = await redis()
