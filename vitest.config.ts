@@ -29,7 +29,7 @@ const STRESS = [
   'test/live/{modes,processes}.test.ts',
   'test/money/books.test.ts',
   'test/redis/{burst,cost-day,demo,fleet,flight,half-characters,quota-processes}.test.ts',
-  'test/redis/{semantic-hostile,semantic-leak,silent}.test.ts',
+  'test/redis/{semantic-hostile-*,semantic-leak,silent}.test.ts',
   'test/report/{figures,page}.test.ts',
   'test/sinks-growth.test.ts',
   'test/supabase/{outage,sums,tiles}.test.ts',
@@ -39,7 +39,7 @@ const CLI = [
   'test/{infra,monitor,ops,report,top}/**/*.test.ts',
   'test/dist.test.ts',
   'test/serve/**/*.test.ts',
-  'test/live/{command,serve}.test.ts',
+  'test/live/{command-*,serve}.test.ts',
   'test/{api,docs,errors,glossary,layering,lazy-modules,litellm-config,modules,top-level-await,words}.test.ts',
 ]
 const REDIS = [

@@ -4,16 +4,24 @@ import {
   type GatewayClient,
   type GatewayOptions,
 } from '@hotdash/llm-gateway'
-import { type FakeOpenAI, type FakeRequest, type Fault, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
+import { type FakeOpenAI, type FakeRequest, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { randomOf } from '../random.ts'
-import { count, inputOf, nano, policy, TEAMS, type Team, UNLIMITED, worstOf } from './kit.ts'
-import { price } from './prices.ts'
-import { answerOf, askRare, chargeOf, isRare, RARE, type Rare, type RareKind, rareOf } from './rare.ts'
-
-/** Billionths of a dollar of each team. */
-export type Dollars = Record<Team, number>
-
-export const none = (): Dollars => ({ one: 0, two: 0, three: 0 })
+import {
+  type Asked,
+  askedIn,
+  BREAKS,
+  faultOf,
+  idIn,
+  KINDS,
+  type Kind,
+  type Said,
+  saying,
+  type Trouble,
+  WORDS,
+} from './asked.ts'
+import { billFor, type Dollars, isTold, nanoIn, none, worstFor } from './bills.ts'
+import { policy, TEAMS, type Team, UNLIMITED } from './kit.ts'
+import { answerOf, askRare, isRare, rareOf } from './rare.ts'
 
 export type Day = {
   client: GatewayClient
@@ -40,27 +48,8 @@ export type Plan = {
   gateway?: GatewayOptions
 }
 
-/** What the fake says to a question, and what it charges. */
-type Said = { text: string; input: number; output: number; cached: number }
-type Trouble = 'none' | 'busy' | 'cut' | 'end' | 'error-event' | 'malformed' | 'left' | 'reset' | 'timeout'
-type Kind = 'chat' | 'stream' | 'told stream' | 'responses' | 'responses stream' | 'embedding' | RareKind
-type Asked = {
-  content: string
-  team: Team | typeof UNLIMITED.name
-  agent: string
-  kind: Kind
-  model: string
-  trouble: Trouble
-  broken: number
-  rare?: Rare
-}
-
 /** Far longer than any answer takes, on a machine that is busy as well: only what hangs is given up. */
 const PATIENCE_MS = 1_000
-const WORDS = 'the order left on tuesday and should arrive before friday unless it rains all week'.split(' ')
-const USUAL: Kind[] = ['chat', 'stream', 'told stream', 'responses', 'responses stream', 'embedding']
-const KINDS: Kind[] = [...USUAL, ...USUAL, ...RARE]
-const BREAKS: Trouble[] = ['cut', 'end', 'error-event', 'malformed', 'left']
 
 /** A day of random calls: all kinds of prices, nine kinds of trouble, hits, twins in flight, retries and failovers. */
 export async function liveThrough({ seed, calls, doubts, gateway }: Plan): Promise<Day> {
@@ -223,89 +212,7 @@ export async function liveThrough({ seed, calls, doubts, gateway }: Plan): Promi
   }
 }
 
-/** Upstream said what it bills: the usage came, or a refusal. */
-const isTold = ({ kind }: Asked, trouble: Trouble) =>
-  trouble === 'busy' || (trouble === 'none' && kind !== 'stream')
-
-/** Of a chat call, as the client wrote it. */
-const worstFor = ({ model, body }: FakeRequest, call: Asked): number =>
-  worstOf({ ...(body as Parameters<typeof worstOf>[0]), ...{ model: call.model } }, model)
-
-/** Returns the cost of a request that met this trouble; `undefined`: upstream does not report it. */
-function billFor(
-  { model }: FakeRequest,
-  call: Asked,
-  trouble: Trouble,
-  said: Said | undefined,
-): number | undefined {
-  const { content, kind, broken, rare } = call
-  if (trouble === 'busy' || trouble === 'reset') return 0
-  if (rare !== undefined) return chargeOf(rare, model)
-  if (kind === 'embedding') return price(model, { input: count(content) })
-  const input = inputOf(content)
-  if (trouble === 'timeout') return price(model, { input })
-  if (said === undefined) throw new Error(`nobody answered ${content}`)
-  // The first chunk brings the role, and each of the others a word with the space before it.
-  if (trouble === 'left') return price(model, { input, output: count('') })
-  if (trouble !== 'none')
-    return price(model, {
-      input,
-      output: count(
-        said.text
-          .split(' ')
-          .slice(0, broken - 1)
-          .join(' '),
-      ),
-    })
-  return kind === 'stream' ? price(model, { input, output: count(said.text) }) : price(model, said)
-}
-
-function faultOf({ trouble, broken }: Asked): Fault | undefined {
-  if (trouble === 'none') return undefined
-  if (trouble === 'busy') return { type: 'status', status: 500, headers: { 'retry-after-ms': '1' } }
-  if (trouble === 'reset') return { type: 'reset' }
-  if (trouble === 'timeout') return { type: 'hang' }
-  if (trouble === 'left') return { type: 'hang', after: 'headers' }
-  return { type: trouble, afterChunks: broken }
-}
-
-function saying({ content }: Asked, random: () => number): Said {
-  const words = Array.from(
-    { length: 8 + Math.floor(random() * 20) },
-    () => WORDS[Math.floor(random() * WORDS.length)],
-  )
-  const input = 1 + Math.floor(random() * 5_000)
-  return {
-    text: words.join(' '),
-    input: input + content.length,
-    output: words.length + Math.floor(random() * 1_500),
-    cached: random() < 0.3 ? Math.floor(random() * input) : 0,
-  }
-}
-
-const idIn = (text: string) => /<(?:one|two|three|unlimited) \d+>/.exec(text)?.[0]
-
-/** Plain digits with up to nine decimals, in billionths. */
-function nanoIn(text: string | null): number {
-  if (text === null) return 0
-  const [, whole = '', decimals = ''] = /^(\d+)\.(\d{1,9})$/.exec(text) ?? []
-  if (whole === '') throw new Error(`${text} is no amount in plain digits`)
-  return Number(whole + decimals.padEnd(9, '0'))
-}
-
-function askedIn({ text }: FakeRequest, asked: Map<string, Asked>): Asked {
-  const call = asked.get(idIn(text) ?? '')
-  if (call === undefined) throw new Error(`nobody asked ${text}`)
-  return call
-}
-
 /** `leaves`: at the first chunk. */
 async function drain(stream: AsyncIterable<unknown>, leaves = false) {
   for await (const _ of stream) if (leaves) break
-}
-
-export function dollarsOf(records: readonly CallRecord[]): Dollars {
-  const sums = none()
-  for (const { team, costUsd } of records) if (team !== UNLIMITED.name) sums[team as Team] += nano(costUsd)
-  return sums
 }

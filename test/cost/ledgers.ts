@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
-import { type Day, type Dollars, dollarsOf, none } from './day.ts'
+import { type Dollars, dollarsOf, none } from './bills.ts'
+import type { Day } from './day.ts'
 import { committed, nano, TEAMS, type Team, UNLIMITED } from './kit.ts'
 
 /** Somewhere that tells what each team has spent, in billionths of a dollar. */

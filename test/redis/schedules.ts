@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { runs, TEST_TIMEOUT_MS } from '../runs.ts'
-import type { Op } from './partition.ts'
+import type { Op } from './partition-calls.ts'
 
 /** Schedules per property. */
 export const RUNS = runs(60)

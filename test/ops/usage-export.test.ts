@@ -1,44 +1,18 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parquetReadObjects } from 'hyparquet'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { COLUMN_NAMES } from '../../packages/ops/src/supabase/columns.ts'
 import { BIN, llmGateway } from '../command.ts'
-import { type Supabase, startSupabase } from '../supabase/server.ts'
 import { until } from '../support.ts'
+import { empty, env, folder, insert, numbered, start, stop, supabase, usage } from './usage-kit.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'usage-'))
-let supabase: Supabase
-beforeAll(async () => {
-  supabase = await startSupabase()
-})
-afterAll(async () => {
-  await supabase.close()
-  rmSync(folder, { recursive: true, force: true })
-})
-beforeEach(async () => {
-  await supabase.sql('truncate llm_usage')
-})
-
-const env = () => ({ SUPABASE_URL: supabase.url, SUPABASE_SECRET_KEY: supabase.keys.secret })
-const usage = (args: string[]) => llmGateway(['usage', ...args], env())
+beforeAll(start)
+beforeEach(empty)
+afterAll(stop)
 const exported = (args: string[]) => usage(['export', '--lag', '0', ...args])
 const file = (name: string) => join(folder, `${Math.random().toString(36).slice(2)}-${name}`)
-
-/** Inserts rows numbered from `from` to `to`, which arrive a second apart unless they arrive at `writtenAt`. */
-const insert = (
-  from: number,
-  to: number,
-  writtenAt = "'2026-11-20T10:00:00Z'::timestamptz + n * interval '1 second'",
-) =>
-  supabase.sql(`insert into llm_usage
-    (request_id, at, agent, team, operation, path, model, route, cache, status, cost_usd, input_tokens, written_at)
-    select 'call-' || lpad(n::text, 5, '0'), '2026-11-20T09:00:00Z'::timestamptz + n * interval '1 minute',
-      case when n % 2 = 0 then 'support' else 'seo' end, 'prod_customer', 'chat', '/chat/completions', 'gpt-4o-mini', 'default',
-      'miss', case when n % 10 = 0 then 'failed' else 'ok' end, n * 0.000000001, n, ${writtenAt}
-    from generate_series(${from}, ${to}) as n`)
 
 const ids = (csv: string) =>
   csv
@@ -46,8 +20,6 @@ const ids = (csv: string) =>
     .split('\r\n')
     .slice(1)
     .map((line) => line.split(',')[0] ?? '')
-const numbered = (from: number, to: number) =>
-  Array.from({ length: to - from + 1 }, (_, at) => `call-${String(from + at).padStart(5, '0')}`)
 
 describe('export', () => {
   test('writes every row once, in the order of arrival, over many pages, also where thousands arrived at one moment', async () => {
@@ -254,56 +226,5 @@ describe('export', () => {
       out: '',
       err: expect.stringContaining(message),
     })
-  })
-})
-
-describe('tail', () => {
-  test('prints the last calls, then each new one once, also one whose insertion began earlier', async () => {
-    await insert(1, 30, 'now()')
-    const child = spawn(process.execPath, [BIN, 'usage', 'tail', '--lines', '5', '--json'], {
-      env: { PATH: process.env.PATH ?? '', ...env() },
-    })
-    let out = ''
-    child.stdout.on('data', (chunk) => (out += String(chunk)))
-    const seen = () =>
-      out
-        .trim()
-        .split('\n')
-        .filter(Boolean)
-        .map((line) => (JSON.parse(line) as { request_id: string }).request_id)
-    await until(() => seen().length === 5, 'the rows')
-    expect(seen()).toEqual(numbered(26, 30))
-    await insert(31, 33, 'now()')
-    await until(() => seen().length >= 8, 'the rows')
-    await insert(34, 34, "now() - interval '5 seconds'")
-    await until(() => seen().length >= 9, 'the rows')
-    await supabase.become('error')
-    await insert(35, 35, 'now()')
-    await supabase.become('none')
-    await until(() => seen().length >= 10, 'the rows')
-    expect(seen().slice(5)).toEqual(numbered(31, 35))
-    const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
-    child.kill('SIGINT')
-    expect(await ended).toBe(0)
-  })
-
-  test('--no-follow ends; text of callers does not command the terminal', async () => {
-    await insert(1, 2)
-    await supabase.sql(`insert into llm_usage
-      (request_id, at, agent, team, operation, path, model, route, cache, status, error)
-      values ('x', now(), E'evil\\x1b[2J', 't', 'chat', '/', 'm', 'default', 'miss', 'failed', E'a\\x1b]0;title\\x07b')`)
-    const { out, code } = await usage(['tail', '--no-follow', '--lines', '2'])
-    expect(code).toBe(0)
-    expect(out.trim().split('\n')).toHaveLength(2)
-    expect(out).toContain('evil?[2J')
-    expect(out).toContain('cost unknown')
-    expect(out).not.toContain('\u001b')
-  })
-})
-
-test('without the variables it names both', async () => {
-  expect(await llmGateway(['usage', 'tail'], {})).toMatchObject({
-    code: 2,
-    err: expect.stringContaining('SUPABASE_URL and SUPABASE_SECRET_KEY must be set'),
   })
 })

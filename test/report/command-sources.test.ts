@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { SemanticPlan } from '#src/core/caller.ts'
@@ -8,51 +7,24 @@ import { createRedisConnection } from '#src/redis/connection.ts'
 import { createAuto } from '#src/semantic/decision/auto/auto.ts'
 import { createSharedStates } from '#src/semantic/decision/auto/shared-states.ts'
 import { calibrationScopeOf } from '#src/semantic/query/partition.ts'
-import { llmGateway, type Ran } from '../command.ts'
-import { startSmtp, type TestSmtp } from '../monitor/smtp.ts'
-import { type RedisServer, startRedis } from '../redis/server.ts'
-import { type Supabase, startSupabase } from '../supabase/server.ts'
-import { openTerminal } from '../top/terminal.ts'
-import { usualWeek } from './week.ts'
+import { llmGateway } from '../command.ts'
+import {
+  configure,
+  environment,
+  folder,
+  redis,
+  report,
+  reset,
+  smtp,
+  start,
+  stop,
+  supabase,
+  WEEK,
+} from './command-kit.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'gateway-report-'))
-const config = join(folder, 'monitor.json')
-let supabase: Supabase
-let redis: RedisServer
-let smtp: TestSmtp
-
-beforeAll(async () => {
-  supabase = await startSupabase()
-  redis = await startRedis()
-  smtp = await startSmtp()
-  await supabase.sql(usualWeek())
-})
-beforeEach(() => {
-  smtp.become('accept')
-  smtp.mails.length = 0
-  configure({})
-})
-afterAll(async () => {
-  await supabase?.close()
-  await redis?.close()
-  await smtp?.close()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-const configure = (report: object) =>
-  writeFileSync(
-    config,
-    JSON.stringify({
-      timezone: 'America/Chicago',
-      mail: {
-        from: 'LLM gateway <report@example.com>',
-        to: ['ceo@example.com', 'ops@example.com'],
-        timeoutSeconds: 60,
-        retrySeconds: 0.05,
-      },
-      report,
-    }),
-  )
+beforeAll(start)
+beforeEach(reset)
+afterAll(stop)
 
 /** Has an agent in mode `auto` learn from right answers, as a process does. */
 async function learn(url: string, agent: string, right: number, money: { saved: number; spent: number }) {
@@ -79,74 +51,6 @@ async function learn(url: string, agent: string, right: number, money: { saved: 
   await auto.settled()
   link.close()
 }
-
-const environment = (more: Record<string, string> = {}) => ({
-  SUPABASE_URL: supabase.url,
-  SUPABASE_SECRET_KEY: supabase.keys.secret,
-  LLM_GATEWAY_SMTP_URL: smtp.url,
-  ...more,
-})
-const WEEK = ['--from', '2026-11-23', '--to', '2026-11-29']
-const report = (args: string[], more: Record<string, string> = {}): Promise<Ran> =>
-  llmGateway(['report', '--config', config, ...args], environment(more))
-
-test('a week in a pipe: the verdict first, 80 columns, no colours', async () => {
-  const { code, out, err } = await report(WEEK)
-  expect({ code, err }).toEqual({ code: 0, err: '' })
-  expect(out).toMatch(/^LLM gateway, 23 Nov to 29 Nov 2026 \(America\/Chicago\)\n\n\d of 7 targets missed: /)
-  for (const title of ['TARGETS OF THE WEEK', 'SPEND A DAY', 'SAVINGS: ', 'COST BY AGENT', 'TOKENS BY MODEL'])
-    expect(out).toContain(`\n${title}`)
-  for (const title of ['QUOTAS BY TEAM', 'DEAREST REQUESTS', 'FORECAST OF NOV 2026'])
-    expect(out).toContain(`\n${title}`)
-  expect(out).not.toContain('\u001b')
-  expect(out.split('\n').filter((line) => [...line].length > 80)).toEqual([])
-})
-
-test.each([
-  [60, 60],
-  [80, 80],
-  [120, 120],
-  [200, 120],
-])('at a terminal of %i columns no line is longer than %i', async (columns, most) => {
-  const terminal = openTerminal(['report', '--config', config, ...WEEK], environment(), columns, 200)
-  try {
-    expect(await terminal.ended).toBe(0)
-    const lines = (await terminal.screen()).filter((line) => line !== '')
-    expect(lines.some((line) => line.startsWith('DEAREST REQUESTS'))).toBe(true)
-    expect(Math.max(...lines.map((line) => [...line].length))).toBeLessThanOrEqual(most)
-    expect(terminal.output()).toContain('\u001b[1m')
-  } finally {
-    terminal.close()
-  }
-})
-
-test('targets and intended refusals are those of the configuration', async () => {
-  configure({
-    targets: {
-      hitRatePercent: 99,
-      p95Seconds: 1_000,
-      errorPercent: 99,
-      dailySpendUsd: 10_000,
-      semanticNetUsd: -9,
-    },
-    intendedRefusals: ['prod_customer', 'prod_ceo', 'prod_background'],
-  })
-  const { out } = await report([...WEEK, '--json'])
-  const { targets, timezone } = JSON.parse(out)
-  expect(timezone).toBe('America/Chicago')
-  const statuses = Object.fromEntries(
-    targets.map(({ name, status, target }: Record<string, unknown>) => [name, [status, target]]),
-  )
-  expect(statuses).toEqual({
-    'hit-rate': ['missed', 99],
-    latency: ['met', 1_000],
-    errors: ['met', 99],
-    spend: ['met', 10_000],
-    semantic: ['met', -9],
-    uptime: ['unknown', 99.9],
-    quota: ['met', 0],
-  })
-})
 
 describe('with Redis', () => {
   test('uptime is that of the probes of those days, by the address that was up least', async () => {
@@ -210,44 +114,6 @@ describe('with Redis', () => {
     expect(out).toMatch(/Redis could not be read, so uptime\s+is unknown/)
     expect(out).toContain('COST BY AGENT')
   })
-})
-
-test('--email sends verdict, targets and plots to all recipients, in text and HTML, with the page attached', async () => {
-  const { code, err } = await report([...WEEK, '--email'])
-  expect({ code, err }).toEqual({ code: 0, err: 'Sent to 2 recipients.\n' })
-  const [mail, ...more] = smtp.mails
-  expect(more).toEqual([])
-  expect(mail?.subject).toMatch(/^LLM gateway: \d targets missed, \$[\d,.]+ spent \(23 Nov to 29 Nov 2026\)$/)
-  expect(JSON.stringify(mail?.to)).toContain('ceo@example.com')
-  expect(mail?.text).toMatch(/targets missed[\s\S]*The calls cost \$[\s\S]*Cache hit rate/)
-  expect(mail?.html).toMatch(/targets missed[\s\S]*The calls cost \$[\s\S]*Cache hit rate/)
-  expect(mail?.html).not.toMatch(/<script|<img|http:|https:/)
-  const [page] = mail?.attachments ?? []
-  expect(page?.filename).toBe('llm-gateway-2026-11-23-to-2026-11-29.html')
-  expect(page?.content.toString()).toContain('<svg')
-})
-
-test('a mail that the server does not take is a failure: at once for a 5xx, after three attempts for a 4xx', async () => {
-  const before = smtp.refusals()
-  smtp.become('refuse')
-  const refused = await report([...WEEK, '--email', '--json'])
-  expect(refused.code).toBe(1)
-  expect(refused.err).toMatch(/The mail was not accepted: .*550.*\nCheck mail\.from and mail\.to/)
-  // One for each recipient.
-  expect(smtp.refusals() - before).toBe(2)
-  smtp.become('greylist')
-  const postponed = await report([...WEEK, '--email', '--json'])
-  expect(postponed.err).toMatch(/The mail was not accepted: .*451/)
-  expect(smtp.refusals() - before).toBe(8)
-  expect(smtp.mails).toEqual([])
-  expect(refused.err + postponed.err).not.toContain('p@ss')
-})
-
-test('--html writes the page', async () => {
-  const file = join(folder, 'week.html')
-  const { code, err } = await report([...WEEK, '--html', file])
-  expect({ code, err }).toEqual({ code: 0, err: `Written: ${file}\n` })
-  expect(readFileSync(file, 'utf8')).toMatch(/^<!doctype html>[\s\S]*<svg[\s\S]*<\/html>\n$/)
 })
 
 describe('bad input says what is expected', () => {
