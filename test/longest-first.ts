@@ -20,7 +20,6 @@ const LONGEST = [
   'test/behaviours/ways.test.ts',
   'test/conformance/hostile-shapes.test.ts',
   'test/conformance/answers.test.ts',
-  'test/redis/semantic-hostile-entries.test.ts',
   'test/redis/semantic-hostile-redis.test.ts',
   'test/langfuse/busy.test.ts',
   'test/supabase/redis-faults.test.ts',

@@ -1,9 +1,7 @@
 import fc from 'fast-check'
-import { encode } from 'gpt-tokenizer/encoding/o200k_base'
 import type { Json, JsonObject } from '#src/core/json.ts'
 import type { Operation } from '#src/core/operation.ts'
 
-export const tokens = (text: string) => encode(text, { disallowedSpecial: new Set() }).length
 export const chat = (...contents: Json[]): JsonObject => ({
   messages: contents.map((content) => ({ role: 'user', content })),
 })

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { outcomeOf } from '../conformance/outcome.ts'
 import { runs } from '../runs.ts'
 import { ask } from '../support.ts'
-import { gateway, JSON_TYPE, text } from './transports-kit.ts'
+import { gateway, JSON_TYPE, text } from './own-fetch-kit.ts'
 import { completion } from './upstream.ts'
 
 // A caller's own `fetch` is asked as the SDK asks it, and what it answers or throws reaches the caller as it would there.

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { outcomeOf } from '../conformance/outcome.ts'
 import { runs } from '../runs.ts'
 import { ask } from '../support.ts'
-import { gateway, JSON_TYPE, text } from './transports-kit.ts'
+import { gateway, JSON_TYPE, text } from './own-fetch-kit.ts'
 import { answering, startUpstream } from './upstream.ts'
 
 // What a program gives to a client or to a request has the effect that it has with the bare client, and stays its own.

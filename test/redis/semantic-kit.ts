@@ -30,9 +30,10 @@ export async function gateway(
   return it
 }
 
+/** Asks, and waits for all that the question has begun, which takes longer than usual on a busy machine. */
 export async function asking({ client, records }: Setup, question: string) {
   await client.chat.completions.create(ask(question))
-  await client.gateway.flush()
+  await client.gateway.flush(60_000)
   return records.at(-1)
 }
 
