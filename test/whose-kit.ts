@@ -11,4 +11,5 @@ export const counting = {
     return String(answers)
   },
 }
+
 export const said = ({ choices }: OpenAI.ChatCompletion) => choices[0]?.message.content

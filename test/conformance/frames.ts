@@ -17,6 +17,7 @@ export const choice = (delta: Extra, extra: Extra = {}) => ({
   finish_reason: null,
   ...extra,
 })
+
 export const stop = (extra: Extra = {}) => chunk([choice({}, { finish_reason: 'stop', ...extra })])
 export const role = chunk([choice({ role: 'assistant', content: '' })])
 export const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 }

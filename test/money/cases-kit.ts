@@ -74,4 +74,5 @@ export const chat = (more: Body = {}): Body => ({
   messages: [{ role: 'user', content: 'q' }],
   ...more,
 })
+
 export const response = (more: Body = {}): Body => ({ model: 'gpt-4o', input: 'q', ...more })

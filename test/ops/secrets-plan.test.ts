@@ -8,6 +8,7 @@ import { startRedis } from '../redis/server.ts'
 import { dir, makeDeployment, PG, read, type Stored, secrets, valuesOf, vault } from './secrets-kit.ts'
 
 beforeEach(makeDeployment)
+
 const keysOf = (team: string) =>
   (
     JSON.parse(readFileSync(join(dir, 'fly/gateway/policy.json'), 'utf8')) as {

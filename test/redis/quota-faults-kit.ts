@@ -15,6 +15,7 @@ export const process = (url: string, options?: Options) => {
     isBack: () => quota.link.stats().state === 'up' && Date.now() - quota.link.stats().since > 1_300,
   }
 }
+
 type Process = ReturnType<typeof process>
 
 /** Returns how many of `tries` reservations were admitted. */

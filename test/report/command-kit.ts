@@ -57,6 +57,7 @@ export const environment = (more: Record<string, string> = {}) => ({
   LLM_GATEWAY_SMTP_URL: smtp.url,
   ...more,
 })
+
 export const WEEK = ['--from', '2026-11-23', '--to', '2026-11-29']
 export const report = (args: string[], more: Record<string, string> = {}): Promise<Ran> =>
   llmGateway(['report', '--config', config, ...args], environment(more))

@@ -6,6 +6,7 @@ import { type Delivery, DeliveryError, type Report } from './sink.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
+
 const idOf = ({ record }: Report) => record.id
 
 test('reports wait for others until the linger time ends', async () => {
