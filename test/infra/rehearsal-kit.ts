@@ -22,7 +22,7 @@ export const closers: (() => unknown)[] = []
 /** Those of the rehearsal. */
 export let postgres: Postgres
 let redis: RedisServer
-let smtp: TestSmtp
+export let smtp: TestSmtp
 export let upstream: FakeOpenAI
 export let dataApi: Awaited<ReturnType<typeof startDataApi>>
 let env: Record<string, string>

@@ -18,6 +18,7 @@ import {
   postgres,
   prepare,
   sh,
+  smtp,
   start,
   until,
   upstream,

@@ -13,7 +13,11 @@ const idsOf = (mails: Mails, kind: string) =>
 
 describe('with two monitors, of which one is killed', () => {
   test('each mail and each recovery arrives once, whenever a monitor dies', async () => {
-    const { redis, smtp, monitors } = await startWorld()
+    // What a monitor took and did not send waits for twice this time.
+    const { redis, smtp, monitors } = await startWorld({
+      ...QUICK,
+      mail: { ...QUICK.mail, timeoutSeconds: 20 },
+    })
     const names = ['one', 'two']
     const running = names.map((name) => monitors.start(name))
     const rounds = 5
