@@ -1,6 +1,4 @@
-// Runs agents for a long time with all stages and sinks on, while each dependency fails at random: `npm run soak --
-// --minutes 60`, `--rate` calls a minute (3000), `--left` share of calls that are aborted (0.03), `--out` folder of the report (.soak). Ends with 1 if a record is lost, a
-// limit is passed, or memory, handles or Redis grow.
+// Runs agents for a long time with all stages and sinks on, while each dependency fails at random: `npm run soak -- --help`.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { GatewayOptions } from '@hotdash/llm-gateway'
@@ -28,8 +26,21 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '3000' },
     left: { type: 'string', default: '0.03' },
     out: { type: 'string', default: '.soak' },
+    help: { type: 'boolean', short: 'h', default: false },
   },
 })
+if (values.help) {
+  console.log(`Runs two agents with all stages and sinks on, while each dependency fails at random.
+
+  npm run soak -- [--minutes 60] [--rate 3000] [--left 0.03] [--out .soak]
+
+  --rate  calls a minute
+  --left  share of calls that their caller aborts
+  --out   folder of the report, a page with plots
+
+Ends with 1 if a record is lost, a limit is passed, or memory, handles or Redis grow.`)
+  process.exit(0)
+}
 const minutes = Number(values.minutes)
 const callsPerMinute = Number(values.rate)
 const limits = limitsOf(callsPerMinute, minutes)
