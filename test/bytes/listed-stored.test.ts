@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { clientsOf, jsonOf, wireOf } from '../hostile/wire.ts'
-import { usage } from './chunk.ts'
+import { clientsOf, DONE, jsonOf, sse, streamOf, wireOf } from '../hostile/wire.ts'
+import { until } from '../until.ts'
+import { role, say, stop, usage } from './chunk.ts'
 import { ASK, expectUnpolluted } from './listed-kit.ts'
 
 afterEach(expectUnpolluted)
@@ -198,4 +199,30 @@ describe('stored is what was asked for', () => {
       stored,
     )
   })
+})
+
+test('a stream is stored at its last word, though a character of the comment after it has arrived in part', async () => {
+  const wire = wireOf(
+    streamOf(
+      new Uint8Array(
+        [...Buffer.from(`${sse(role, say('an answer'), stop())}${DONE}: \ud83d\ude42`)].slice(0, -2),
+      ),
+      new Uint8Array([...Buffer.from('\ud83d\ude42')].slice(2)),
+      '\n\n',
+    ),
+  )
+  const { client } = clientsOf(wire)
+  const said = async () => {
+    let text = ''
+    for await (const { choices } of await client.chat.completions.create({ ...ASK, stream: true }))
+      text += choices[0]?.delta.content ?? ''
+    return text
+  }
+  wire.hold(1)
+  const first = said()
+  await until(() => wire.held() === 1, 'the body stands still')
+  expect(await said()).toBe('an answer')
+  expect(wire.calls()).toBe(1)
+  wire.release()
+  expect(await first).toBe('an answer')
 })

@@ -53,7 +53,11 @@ export function createAccumulator(log: ChunkLog, { operation, format, streamed, 
 
   function withMangledFlag(): Answer | undefined {
     const answer = assemble()
-    return answer && !isUtf8(bytesOf(log.whole() ?? [])) ? { ...answer, isMangled: true } : answer
+    if (answer === undefined) return undefined
+    const bytes = bytesOf(log.whole() ?? [])
+    // A stream says its last word before its last byte: what follows, such as a comment, may have arrived in part.
+    const isMangled = !isUtf8(bytes) && !(streamed && isUtf8(withoutBegun(bytes)))
+    return isMangled ? { ...answer, isMangled } : answer
   }
 
   /** Parses the answer once, at the first use: many streams need none. */
@@ -187,6 +191,13 @@ export function bytesOf(entries: readonly Entry[]): Uint8Array<ArrayBuffer> {
   return (
     entries.length === 1 && only ? only.bytes : Buffer.concat(entries.map((entry) => entry.bytes))
   ) as Uint8Array<ArrayBuffer>
+}
+
+/** Leaves out a last character of which only the beginning is there. */
+function withoutBegun(bytes: Uint8Array): Uint8Array {
+  const lead = bytes.findLastIndex((byte) => (byte & 0xc0) !== 0x80)
+  const isBegun = bytes.length - lead < 4 && (bytes[lead] ?? 0) >= 0xc0
+  return isBegun ? bytes.subarray(0, lead) : bytes
 }
 
 /** Returns whether bytes are UTF-8 without a byte order mark, which decoding would remove. */
