@@ -1,10 +1,11 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import type OpenAI from 'openai'
 import { expect, test } from 'vitest'
+import { completion } from './client/upstream.ts'
 import { ask } from './support.ts'
-import { answer, bodyOf, clients, serve } from './transport-kit.ts'
+import { bodyOf, clients, serve } from './transport-kit.ts'
 
-const text = JSON.stringify(answer('compressed '.repeat(2_000)))
+const text = JSON.stringify(completion('compressed '.repeat(2_000)))
 test.each([
   ['gzip', gzipSync(text)],
   ['x-gzip', gzipSync(text)],
@@ -67,7 +68,7 @@ test('a Response tells the same as that of `fetch`', async () => {
       ...['X-Spaces', '  in  between'],
       ...['date', 'Mon, 23 Nov 2026 00:00:00 GMT'],
     ])
-    response.end(JSON.stringify(answer('hello')))
+    response.end(JSON.stringify(completion('hello')))
   })
   const { bare, client } = await clients(baseURL)
   const told = async (of: OpenAI) => {
@@ -103,7 +104,7 @@ test('a redirect is followed, and its origin left to `fetch` from then on', asyn
     asked.push(`${request.method} ${request.url} ${(await bodyOf(request)).length > 0}`)
     if (request.url?.startsWith('/v1'))
       return response.writeHead(308, { location: '/v2/chat/completions' }).end()
-    return response.setHeader('content-type', 'application/json').end(JSON.stringify(answer('moved')))
+    return response.setHeader('content-type', 'application/json').end(JSON.stringify(completion('moved')))
   })
   const { client } = await clients(baseURL)
   const { data, response } = await client.chat.completions.create(ask('a')).withResponse()

@@ -33,22 +33,6 @@ export async function clients(baseURL: string, options: ClientOptions = {}) {
   return { bare: new OpenAI(all), client }
 }
 
-export const answer = (content: string) => ({
-  id: 'chatcmpl-1',
-  object: 'chat.completion',
-  created: 1,
-  model: 'gpt-4o-mini',
-  choices: [
-    {
-      index: 0,
-      message: { role: 'assistant', content, refusal: null },
-      logprobs: null,
-      finish_reason: 'stop',
-    },
-  ],
-  usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
-})
-
 export async function bodyOf(request: IncomingMessage) {
   let body = ''
   for await (const piece of request) body += piece

@@ -1,7 +1,8 @@
 import { expect, test, vi } from 'vitest'
+import { completion } from './client/upstream.ts'
 import { closeLater } from './closing.ts'
 import { ask } from './support.ts'
-import { answer, bodyOf, clients, serve } from './transport-kit.ts'
+import { bodyOf, clients, serve } from './transport-kit.ts'
 
 // Without a given `fetch`, requests use the connection pool of Node's own `fetch`, without the rest of it. These tests
 // compare that with Node's own `fetch`, as the bare client uses it.
@@ -32,7 +33,7 @@ test('upstream sees the same request: line, headers and body', async () => {
   const baseURL = await serve(async (request, response) => {
     const { method, url, headers } = request
     seen.push({ method, url, headers, body: await bodyOf(request) })
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(answer('hello')))
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(completion('hello')))
   })
   const options = {
     defaultHeaders: { Host: 'elsewhere.test', 'X-Own': 'ö', 'X-Several': 'a, b' },
@@ -45,7 +46,7 @@ test('upstream sees the same request: line, headers and body', async () => {
 
 test('the request goes through what stands in the place of the connections of `fetch`', async () => {
   const baseURL = await serve((_, response) => {
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(answer('hello')))
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(completion('hello')))
   })
   const { client } = await clients(baseURL)
   const { dispatched } = await watched(async () => await client.chat.completions.create(ask('hello')))
@@ -54,7 +55,7 @@ test('the request goes through what stands in the place of the connections of `f
 
 test('a `fetch` that replaces Node’s own is called', async () => {
   const baseURL = await serve((_, response) => {
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(answer('hello')))
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(completion('hello')))
   })
   const own = fetch
   const called: string[] = []
@@ -70,7 +71,7 @@ test('a `fetch` that replaces Node’s own is called', async () => {
 
 test('a dispatcher of the caller’s own is used', async () => {
   const baseURL = await serve((_, response) => {
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(answer('hello')))
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(completion('hello')))
   })
   const shared = globals[DISPATCHER]
   let used = 0

@@ -16,6 +16,14 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
+const chunk = {
+  id: 'c',
+  object: 'chat.completion.chunk',
+  created: 1,
+  model: 'm',
+  choices: [{ index: 0, delta: { content: 'a' }, finish_reason: null }],
+}
+
 /** Errors as programs make them; each once more for each call. */
 const ERRORS: Record<string, () => unknown> = {
   AbortError: () => new DOMException('This operation was aborted', 'AbortError'),
@@ -94,13 +102,6 @@ test('errors and mocks of a `fetch` of the caller’s own reach it as they do wi
         const error = ERRORS[name]?.()
         if (kind === 'before') throw error
         const type = stream ? 'text/event-stream' : 'application/json'
-        const chunk = {
-          id: 'c',
-          object: 'chat.completion.chunk',
-          created: 1,
-          model: 'm',
-          choices: [{ index: 0, delta: { content: 'a' }, finish_reason: null }],
-        }
         const first = stream ? `data: ${JSON.stringify(chunk)}\n\n` : text.slice(0, 20)
         return new Response(breaking(error, first), { headers: { 'content-type': type } })
       }
@@ -132,13 +133,6 @@ test('errors and mocks of a `fetch` of the caller’s own reach it as they do wi
 })
 
 test('a call that shares another’s, whose `fetch` gave up, ends in an error and not in half an answer', async () => {
-  const chunk = {
-    id: 'c',
-    object: 'chat.completion.chunk',
-    created: 1,
-    model: 'm',
-    choices: [{ index: 0, delta: { content: 'a' }, finish_reason: null }],
-  }
   let go = () => {}
   const gate = new Promise<void>((resolve) => {
     go = resolve

@@ -1,5 +1,9 @@
 import { choice, chunk, frames, role, say, stop, usage, usageChunk } from './frames.ts'
 
+const oneCall = chunk([
+  choice({ tool_calls: [{ index: 0, id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }] }),
+])
+
 /** Chat streams of which OpenAI's own are only the plainest: each in the pieces of one answer. */
 export const STREAMS: Record<string, string> = {
   'reasoning_content and other fields we do not know': frames(
@@ -65,22 +69,14 @@ export const STREAMS: Record<string, string> = {
   'text and then a tool call': frames(
     role,
     say('Let me look.'),
-    chunk([
-      choice({
-        tool_calls: [{ index: 0, id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }],
-      }),
-    ]),
+    oneCall,
     stop({ finish_reason: 'tool_calls' }),
     usageChunk,
     '[DONE]',
   ),
   'empty text and a tool call': frames(
     role,
-    chunk([
-      choice({
-        tool_calls: [{ index: 0, id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }],
-      }),
-    ]),
+    oneCall,
     stop({ finish_reason: 'tool_calls' }),
     usageChunk,
     '[DONE]',

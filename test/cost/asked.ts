@@ -66,6 +66,6 @@ export const idIn = (text: string) => /<(?:one|two|three|unlimited) \d+>/.exec(t
 
 export function askedIn({ text }: FakeRequest, asked: Map<string, Asked>): Asked {
   const call = asked.get(idIn(text) ?? '')
-  if (call === undefined) throw new Error(`nobody asked ${text}`)
+  if (call === undefined) throw new Error(`no call asks ${text}`)
   return call
 }

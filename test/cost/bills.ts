@@ -31,7 +31,7 @@ export function billFor(
   if (kind === 'embedding') return price(model, { input: count(content) })
   const input = inputOf(content)
   if (trouble === 'timeout') return price(model, { input })
-  if (said === undefined) throw new Error(`nobody answered ${content}`)
+  if (said === undefined) throw new Error(`no answer to ${content}`)
   // The first chunk brings the role, and each of the others a word with the space before it.
   if (trouble === 'left') return price(model, { input, output: count('') })
   if (trouble !== 'none')

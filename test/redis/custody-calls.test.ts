@@ -107,7 +107,7 @@ test('a server without a key of its own opens that of each caller’s team', asy
   const { choices } = await caller(keys.a).chat.completions.create(ask('a'))
   expect(choices).toHaveLength(1)
   expect(await codeOf(caller(keys.b).chat.completions.create(ask('b')))).toBe('401 gateway_key_not_sealed')
-  expect(await codeOf(caller('sk-nobody').chat.completions.create(ask('c')))).toMatch(/^401/)
+  expect(await codeOf(caller('sk-unknown').chat.completions.create(ask('c')))).toMatch(/^401/)
   const said = `${served.out()}${served.err()}`
   for (const secret of [REAL, keys.a, keys.b]) expect(said).not.toContain(secret)
 })

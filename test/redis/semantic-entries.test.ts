@@ -59,7 +59,7 @@ test.each([
 
 test('an entry of another partition, or of another secret, is not ours', async () => {
   const redis = await server()
-  const [one, other] = await two(redis, { secret: 'a secret of somebody else' })
+  const [one, other] = await two(redis, { secret: 'a secret of another program' })
   await asking(one, ORIGINAL)
   await asking(other, 'Do you ship the wooden chairs to Sweden?')
   const [first = '', second = ''] = (await entries(redis)).toSorted()
@@ -92,7 +92,7 @@ test('a list under the name of a partition, or of an entry, is a plain miss', as
 
 test('an admin sees entries, pins them, and removes them; who has not the secret sees nothing', async () => {
   const redis = await server()
-  const [one, stranger] = await two(redis, { secret: 'a secret of somebody else' })
+  const [one, stranger] = await two(redis, { secret: 'a secret of another program' })
   await asking(one, ORIGINAL)
   const admin = one.client.gateway.semantic
   const [entry] = (await admin?.list({})) ?? []

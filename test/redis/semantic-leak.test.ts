@@ -36,7 +36,7 @@ const values = {
   account: [undefined, 'sk-another'],
   tenant: [undefined, 't-1', 't-2'],
   embedder: ['one', 'two', 'longer'],
-  secret: ['shared by all processes', 'a secret of somebody else'],
+  secret: ['shared by all processes', 'a secret of another program'],
 } as const
 type Scope = { [Name in keyof typeof values]: (typeof values)[Name][number] }
 const names = Object.keys(values) as (keyof Scope)[]

@@ -1,6 +1,6 @@
 import type { Call } from '../core/call.ts'
+import { isAbortError } from '../core/recording.ts'
 import type { Reply } from '../core/reply.ts'
-import { isInstance } from '../util/error-text.ts'
 import type { Recorder } from './recorder.ts'
 import { costFor } from './stage.ts'
 
@@ -31,4 +31,4 @@ export function createDirectCallRecorder(recorder: Recorder): RecordDirectCall {
 }
 
 const isAbort = (error: unknown, { aborted, reason }: AbortSignal) =>
-  (isInstance(error, Error) && error.name === 'AbortError') || (aborted && error === reason)
+  isAbortError(error) || (aborted && error === reason)

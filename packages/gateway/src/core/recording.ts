@@ -86,7 +86,7 @@ function asConnectionError(reason: unknown): unknown {
 }
 
 /** Never throws, as a foreign reason may where it is looked at. */
-function isAbortError(reason: unknown): boolean {
+export function isAbortError(reason: unknown): boolean {
   try {
     return reason instanceof Error && reason.name === 'AbortError'
   } catch {

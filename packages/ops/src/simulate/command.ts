@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { hotdashPolicy, loadPolicy } from '@hotdash/llm-gateway/policy'
 import { counted, printable } from '../cli/format.ts'
+import { isOneFile } from '../cli/one-file.ts'
 import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
 import { wholeNumber } from '../cli/whole-number.ts'
@@ -69,7 +69,7 @@ export async function run(argv: string[]): Promise<number> {
   const variants = variantsOf(values.policy)
   const [first] = variants as [Variant]
   const tried = values.sweep === undefined ? [] : swept(first.policy, values.sweep)
-  if (values.html !== undefined && positionals.some((file) => resolve(file) === resolve(values.html ?? '')))
+  if (positionals.some((file) => isOneFile(file, values.html)))
     throw new UsageError('--html names the file of the calls: the page would overwrite them.')
   const processes = wholeNumber('--processes', values.processes, 1, 1_000)
   const past = pastOf(await rowsOf(positionals, values))

@@ -1,5 +1,5 @@
-import { resolve } from 'node:path'
 import { counted } from '../cli/format.ts'
+import { isOneFile } from '../cli/one-file.ts'
 import { printNote } from '../cli/output.ts'
 import { createProgress } from '../cli/progress.ts'
 import { wholeNumber } from '../cli/whole-number.ts'
@@ -23,11 +23,7 @@ export async function exportRows(values: Values): Promise<number> {
   const lag = wholeNumber('--lag', values.lag, 0, 3_600)
   if (format === 'parquet' && values.out === undefined)
     throw new UsageError('--out FILE is missing: Parquet goes to a file.')
-  if (
-    values.out !== undefined &&
-    values.cursor !== undefined &&
-    resolve(values.out) === resolve(values.cursor)
-  )
+  if (isOneFile(values.out, values.cursor))
     throw new UsageError('--out and --cursor name one file: the export would be overwritten.')
   const selection = JSON.stringify({ format, columns, filters, out: values.out })
   const saved = values.cursor === undefined ? undefined : readCursor(values.cursor, selection)

@@ -17,7 +17,7 @@ Reply with one word for each answer, in their order, and nothing else: YES, NO o
  * all that Unicode calls an opening or closing mark, only round brackets are left: people write with them.
  */
 const RISKY =
-  /(?![()])[<>\u02C2\u02C3\u2039\u203A\u276E\u276F\u2770\u2771\u2800\uFE64\uFE65\uFF02\uFF1C\uFF1E\p{Ps}\p{Pe}\p{Variation_Selector}\p{Default_Ignorable_Code_Point}\p{C}\p{Zl}\p{Zp}]/gu
+  /(?![()])[<>\u02C2\u02C3\u2039\u203A\u2800\uFE64\uFE65\uFF02\uFF1C\uFF1E\p{Ps}\p{Pe}\p{Default_Ignorable_Code_Point}\p{C}\p{Zl}\p{Zp}]/gu
 
 /** Returns the request of a judgement. */
 export function judgementOf(asked: string, near: readonly Candidate[], model: string, fresh?: string) {
